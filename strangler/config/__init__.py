@@ -1,0 +1,1 @@
+"""routes.yaml in, core's model out: every problem at once, and edits in place."""

@@ -1,0 +1,158 @@
+"""From a request to a decision: which upstream serves it, who gets the copy, what a failure becomes.
+
+Everything that does not depend on the request is worked out when the table is built, so that deciding is a search in
+the segment tree, at most one hash, and a look-up; the decision handed out is one of a few made beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from strangler.core.bucket import bucket
+from strangler.core.ladder import OnFailure, Rung, Who, on_failure, rung
+from strangler.core.match import Predicate, Tree, predicates
+from strangler.core.model import SAFE_METHODS, Config, Match, Missing, Route, Side, Stage, Sticky
+from strangler.core.request import Request
+from strangler.core.target import Segments, canonical, readings
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Send it on.
+
+    Attributes:
+        route: None when no route matched.
+        side: who serves; `upstream` is its name.
+        copies_to: upstream that gets the shadow request, or "" (sampling is the engine's draw, by `route.shadow`).
+        fallback: upstream that answers instead if this one fails before its first byte, or "".
+    """
+
+    route: Route | None
+    rung: Rung | None
+    side: Side
+    upstream: str
+    copies_to: str = ""
+    fallback: str = ""
+    on_failure: OnFailure = OnFailure.BAD_GATEWAY
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answer it here. `reason` is a constant that doubles as a metric label."""
+
+    status: int
+    reason: str
+
+
+Decision = Forward | Refuse
+
+
+class Plan:
+    """A route with its decisions worked out."""
+
+    __slots__ = ("_below", "_copied", "_rest", "_split", "index", "match", "predicates", "route")
+
+    def __init__(self, route: Route, moved: bool) -> None:
+        self.route = route
+        self.index: int = route.index
+        self.match: Match = route.match
+        self.predicates: tuple[Predicate, ...] = predicates(route.match)
+        self._split = route.stage is Stage.CANARY
+        self._copied = frozenset(route.shadow.methods)
+        self._below = _variants(route, moved, below=True)
+        self._rest = _variants(route, moved, below=False)
+
+    def decide(self, request: Request, segments: Segments, draw: float) -> Forward:
+        """The decision for a request that matched."""
+        method = request.method
+        variant = (method in SAFE_METHODS) + 2 * (method in self._copied)
+        if self._split and stand(self.route, request, segments, draw) < self.route.weight:
+            return self._below[variant]
+        return self._rest[variant]
+
+
+class Table:
+    """All decisions of one configuration. Immutable: a flip or an edit makes a new one.
+
+    Args:
+        config: a valid configuration.
+        moved: names of mappings whose data modern owns (after a cutover).
+    """
+
+    def __init__(self, config: Config, moved: Iterable[str] = ()) -> None:
+        owned = frozenset(moved)
+        self.config = config
+        self.plans = tuple(Plan(route, bool(owned.intersection(route.data))) for route in config.routes)
+        self.tree = Tree(self.plans)
+        self.unmatched = Forward(None, None, Side.LEGACY, config.default)
+        self._past_shadow = any(past_shadow(route) for route in config.routes)
+
+    def decide(self, request: Request, draw: float) -> Decision:
+        """Decide one request. `draw` is uniform in [0, 1), fresh for every request."""
+        path = canonical(request.path)
+        if path.ambiguous:
+            return self._decide_ambiguous(request, path.segments, path.ambiguous)
+        plan = self.tree.first(request, path.segments)
+        return plan.decide(request, path.segments, draw) if plan else self.unmatched
+
+    def _decide_ambiguous(self, request: Request, segments: Segments, reason: str) -> Decision:
+        """Legacy, without a copy, if every route that could match is still at legacy or shadow; else a refusal."""
+        found = [self.tree.first(request, reading) for reading in readings(request.path) | {segments}]
+        upstreams = {plan.route.legacy if plan else self.config.default for plan in found}
+        if len(upstreams) > 1 or any(plan and past_shadow(plan.route) for plan in found):
+            return Refuse(400, f"ambiguous_path_{reason}")
+        return Forward(None, None, Side.LEGACY, upstreams.pop())
+
+    def on_error(self) -> Decision:
+        """What to do when deciding itself failed (an error of ours): never send a write to the wrong system."""
+        return Refuse(503, "routing_error") if self._past_shadow else self.unmatched
+
+
+def past_shadow(route: Route) -> bool:
+    """Whether clients of this route can already be served by modern."""
+    return route.stage.rung > Stage.SHADOW.rung
+
+
+def stand(route: Route, request: Request, segments: Segments, draw: float) -> float:
+    """Where a request stands in [0, 1) of its route: its user's bucket; without a key 1.0 (legacy), or the draw."""
+    key = sticky_key(route.sticky, route.match, request, segments) if route.sticky else None
+    if key is not None:
+        return bucket(route.salt, key)
+    return draw if route.sticky is None or route.sticky.missing is Missing.DRAW else 1.0
+
+
+def sticky_key(sticky: Sticky, match: Match, request: Request, segments: Segments) -> str | None:
+    """The sticky key of a request; None when it carries none (an empty one holds nobody together)."""
+    source, name = sticky.by.source, sticky.by.name
+    if source == "path":
+        return match.path.value(name, segments) or None
+    if source == "ip":
+        return request.client or None
+    values = request.header_values(name) if source == "header" else request.cookie_values(name)
+    return next((value for value in values if value), None)
+
+
+def _variants(route: Route, moved: bool, *, below: bool) -> tuple[Forward, ...]:
+    """The decisions of one side of the weight, at index (method is safe) + 2 × (method is shadowed)."""
+    return tuple(
+        _forward(route, moved, safe=safe, below=below, copied=copied) for copied in (False, True) for safe in (False, True)
+    )
+
+
+def _forward(route: Route, moved: bool, *, safe: bool, below: bool, copied: bool) -> Forward:
+    row = rung(route, safe=safe, below=below)
+    names = {Side.LEGACY: route.legacy, Side.MODERN: route.modern}
+    # Writes belong where the data is owned: a canary whose data has moved serves them from modern.
+    side = Side.MODERN if row.who is Who.UNSAFE_DATA and moved else row.served_by
+    failure = on_failure(row, route, safe=safe, moved=moved)
+    copies = copied and row.copies_to is not None and row.stage in route.shadow.during
+    return Forward(
+        route,
+        row,
+        side,
+        names[side],
+        copies_to=names[row.copies_to] if row.copies_to and copies else "",
+        fallback=route.legacy if failure is OnFailure.FALLBACK else "",
+        on_failure=failure,
+    )

@@ -1,0 +1,78 @@
+"""What a read carries along: the problems found so far, the environment, and a budget against hostile files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Final
+
+from strangler.core.errors import Problem
+from strangler.core.spec.node import Node, Scalar
+
+MAX_VALUES = 2_000_000  # 10,000 routes have about 200,000; aliases that multiply ("billion laughs") go past it at once
+
+
+class _Invalid:
+    def __repr__(self) -> str:
+        return "INVALID"
+
+
+INVALID: Final[Any] = _Invalid()  # stands where a value could not be read and its problem has been noted
+
+_VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
+
+
+@dataclass(slots=True)
+class Reader:
+    """Collects problems while a tree is read; `environ` is what ``${NAME}`` expands from."""
+
+    environ: Mapping[str, str]
+    problems: list[Problem] = field(default_factory=list)
+    budget: int = MAX_VALUES
+
+    def problem(self, node: Node | None, path: str, message: str, *, warning: bool = False) -> Any:
+        """Note a problem where `node` stands and return INVALID."""
+        line, column = (node.start.line + 1, node.start.column + 1) if node else (0, 0)
+        self.problems.append(Problem(line, column, path, message, warning))
+        return INVALID
+
+    def spend(self, node: Node, path: str) -> bool:
+        """Count one value; False, with one problem noted, once the budget is gone."""
+        self.budget -= 1
+        if self.budget == 0:
+            self.problem(node, path, f"more than {MAX_VALUES:,} values: aliases that multiply?")
+        return self.budget > 0
+
+    def expand(self, scalar: Scalar, path: str) -> str:
+        """The scalar's text with ``${NAME}`` and ``${NAME:-default}`` filled in; ``$${`` is a literal ``${``.
+
+        Returns INVALID, with the problem noted, when a variable is not set or the braces are not closed.
+        """
+        if "${" not in scalar.text:
+            return scalar.text
+        missing: list[str] = []
+
+        def fill(found: re.Match[str]) -> str:
+            name, default = found[1], found[2]
+            if found[0] == "$${":
+                return "${"
+            if name is None:
+                missing.append("${ is not closed: write ${NAME}, ${NAME:-default}, or $${ for the characters themselves")
+            elif name not in self.environ and default is None:
+                missing.append(f"the environment variable {name} is not set: set it, or write ${{{name}:-default}}")
+            return self.environ.get(name, default or "") if name else ""
+
+        expanded = _VARIABLE.sub(fill, scalar.text)
+        for message in missing:
+            self.problem(scalar, path, message)
+        return INVALID if missing else expanded
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """``; did you mean X?`` when a known word is near, else the list of known words when it is short, else nothing."""
+    close = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(known)}" if known and len(known) <= 24 else ""

@@ -1,0 +1,130 @@
+"""Path templates: ``/api/orders/{id}``, ``{name:regex}`` for one segment, ``{name...}`` for the rest."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from strangler.core.target import AMBIGUOUS, Segments
+
+MAX_SEGMENTS = 64  # the segment tree is searched to this depth, whatever a client sends
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A segment that must be equal."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """Any one segment that is not empty; with `regex`, one that matches it whole."""
+
+    name: str
+    regex: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Everything from here on, at least one segment (which may be empty: ``/files/`` has one)."""
+
+    name: str
+
+
+Part = Literal | Parameter | Rest
+
+
+@dataclass(frozen=True)
+class Template:
+    """A parsed path template; `text` is what was written."""
+
+    text: str
+    parts: tuple[Part, ...]
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """Where each named parameter stands, as an index into the segments."""
+        return {part.name: index for index, part in enumerate(self.parts) if not isinstance(part, Literal)}
+
+    def value(self, name: str, segments: Segments) -> str:
+        """What parameter `name` holds in a path that matched; the rest is joined with slashes."""
+        index = self.positions[name]
+        return "/".join(segments[index:]) if isinstance(self.parts[index], Rest) else segments[index]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def parse_template(text: str) -> Template:
+    """Read a path template. Raises ValueError with what to write instead."""
+    if not text.startswith("/"):
+        raise ValueError(f"{text!r} does not start with /")
+    if "?" in text.partition("{")[0]:
+        raise ValueError(f"{text!r} has a query: match it with `query:`")
+    parts = tuple(_part(segment, text) for segment in _segments(text))
+    rest = [index for index, part in enumerate(parts) if isinstance(part, Rest)]
+    if rest and rest[0] != len(parts) - 1:
+        raise ValueError(f"{text!r}: {{{parts[rest[0]].name}...}} takes the rest, so nothing can follow it")  # type: ignore[union-attr]
+    if len(parts) > MAX_SEGMENTS:
+        raise ValueError(f"a path of more than {MAX_SEGMENTS} segments")
+    names = [part.name for part in parts if not isinstance(part, Literal)]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"{text!r}: the name {twice[0]!r} stands there twice")
+    return Template(text, parts)
+
+
+def _segments(text: str) -> list[str]:
+    """Split at slashes outside braces (a regex may hold one: it then never matches, which `_part` refuses)."""
+    segments, depth, current = [], 0, ""
+    for character in text[1:]:
+        depth += (character == "{") - (character == "}")
+        if character == "/" and depth <= 0:
+            segments.append(current)
+            current = ""
+        else:
+            current += character
+    if depth:
+        raise ValueError(f"{text!r}: the braces are not closed")
+    return [*segments, current]
+
+
+def _part(segment: str, text: str) -> Part:
+    if "{" not in segment and "}" not in segment:
+        _check_literal(segment, text)
+        return Literal(segment)
+    if not (segment.startswith("{") and segment.endswith("}")):
+        raise ValueError(f"{text!r}: {segment!r} must be a whole segment: {{name}}, {{name:regex}} or {{name...}}")
+    name, colon, regex = segment[1:-1].partition(":")
+    if not colon and name.endswith("..."):
+        return Rest(_checked_name(name[:-3], text))
+    if colon:
+        _check_regex(regex, text)
+    return Parameter(_checked_name(name, text), regex)
+
+
+def _checked_name(name: str, text: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{text!r}: {name!r} is not a name: letters, digits, _ and -, a letter first")
+    return name
+
+
+def _check_regex(regex: str, text: str) -> None:
+    if not regex or "/" in regex:
+        raise ValueError(f"{text!r}: a regex must match within one segment: not empty, and no / in it")
+    try:
+        re.compile(regex)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"{text!r}: the regex {regex!r} is not valid: {error}") from None
+
+
+def _check_literal(segment: str, text: str) -> None:
+    if "%" in segment or not segment.isprintable():
+        raise ValueError(f"{text!r}: write the characters themselves, not their percent-encoding")
+    for reason, pattern in AMBIGUOUS:
+        if pattern.search("/" + segment):
+            raise ValueError(f"{text!r} can never be matched: such paths are ambiguous ({reason}) and get no route")

@@ -1,0 +1,1 @@
+"""The native engine: HTTP/1.1 on asyncio (uvloop + httptools)."""
