@@ -5,7 +5,7 @@ no foreign keys. The types are chosen to create and behave alike on SQLite, Post
 (which alone needs telling, by mysql_charset, that a bicycle takes four bytes).
 """
 
-from sqlalchemy import CHAR, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import CHAR, BigInteger, Column, Float, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -97,7 +97,7 @@ upload = Table(
     _key("no"),
     Column("fname", String(200), nullable=False),
     Column("ctype", String(120), nullable=False),
-    Column("size", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
     Column("sha", CHAR(64), nullable=False),
     _local("created"),
     mysql_charset="utf8mb4",

@@ -7,7 +7,7 @@ An order outlives the customer and the products that it names (legacy keeps thos
 only order_items has a foreign key. The charset is for MariaDB, which would else refuse four-byte characters.
 """
 
-from sqlalchemy import CHAR, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import CHAR, BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
 
 metadata = MetaData()
 
@@ -78,7 +78,7 @@ uploads = Table(
     _id(),
     Column("file_name", String(200), nullable=False),
     Column("content_type", String(120), nullable=False),
-    Column("size_bytes", Integer, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
     Column("sha256", CHAR(64), nullable=False),
     _moment("created_at"),
     mysql_charset="utf8mb4",
