@@ -46,9 +46,8 @@ def known() -> dict[str, Difference]:
 
 def choose(words: str) -> Planted:
     """``all``, ``none``, or ids with commas between them."""
-    if words in ("all", "none"):
-        return Planted(frozenset(known()) if words == "all" else frozenset())
-    chosen = frozenset(word.strip() for word in words.split(","))
+    named = {"all": frozenset(known()), "none": frozenset[str]()}
+    chosen = named[words] if words in named else frozenset(word.strip() for word in words.split(","))
     if unknown := sorted(chosen - known().keys()):
         raise ValueError(f"no such planted difference: {', '.join(unknown)}; there are {', '.join(known())}")
     return Planted(chosen)
