@@ -27,6 +27,10 @@ class Parameter:
     name: str
     regex: str = ""
 
+    def fits(self, segment: str) -> bool:
+        """Whether one decoded segment may stand here."""
+        return bool(re.fullmatch(self.regex, segment)) if self.regex else bool(segment)
+
 
 @dataclass(frozen=True, slots=True)
 class Rest:

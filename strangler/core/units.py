@@ -27,7 +27,7 @@ def parse_duration(text: str) -> Seconds:
     """Read a duration such as ``250ms`` or ``1.5h``. Raises ValueError with what to write instead."""
     found = _DURATION.fullmatch(text)
     if not found:
-        raise ValueError(f"{text!r} is not a duration: write 250ms, 5s, 10m, 1h or 14d")
+        raise ValueError(_refusal(text, "a duration", "s", "250ms, 5s, 10m, 1h or 14d"))
     return Seconds(float(Decimal(found[1]) * _SECONDS[found[2]]))
 
 
@@ -35,7 +35,7 @@ def parse_size(text: str) -> Bytes:
     """Read a size such as ``64KB`` (1,000s) or ``1MiB`` (1,024s). Raises ValueError with what to write instead."""
     found = _SIZE.fullmatch(text)
     if not found:
-        raise ValueError(f"{text!r} is not a size: write 512B, 64KB, 1MiB or 2GiB")
+        raise ValueError(_refusal(text, "a size", "KiB", "512B, 64KB, 1MiB or 2GiB"))
     size = Decimal(found[1]) * _BYTES[found[2]]
     if size != size.to_integral_value():
         raise ValueError(f"{text!r} is not a whole number of bytes")
@@ -46,11 +46,17 @@ def parse_percent(text: str) -> Share:
     """Read a percentage from ``0%`` to ``100%`` as a share. Raises ValueError with what to write instead."""
     found = _PERCENT.fullmatch(text)
     if not found:
-        raise ValueError(f"{text!r} is not a percentage: write 5%, 12.5% or 100%")
+        raise ValueError(_refusal(text, "a percentage", "%", "5%, 12.5% or 100%"))
     percent = Decimal(found[1])
     if percent > 100:
         raise ValueError(f"{text!r} is more than 100%")
     return Share(float(percent / 100))
+
+
+def _refusal(text: str, noun: str, unit: str, examples: str) -> str:
+    if re.fullmatch(_NUMBER, text, re.ASCII):
+        return f"{text} has no unit: write {text}{unit}, or whatever is meant ({examples})"
+    return f"{text!r} is not {noun}: write {examples}"
 
 
 def format_percent(share: Share) -> str:
@@ -65,5 +71,5 @@ def format_duration(seconds: Seconds) -> str:
     for unit in ("d", "h", "m", "s"):
         count = exact / _SECONDS[unit]
         if exact and count == count.to_integral_value():
-            return f"{count:f}{unit}"
+            return f"{count.normalize():f}{unit}"
     return f"{(exact * 1000).normalize():f}ms" if exact else "0s"

@@ -28,9 +28,6 @@ class Kind(Protocol):
     def make(self, written: Any) -> Any:
         """The value as run, from the value as written."""
 
-    def show(self, value: Any) -> Any:
-        """A value as run, as a person (or the JSON Schema's ``default``) would write it."""
-
     def schema(self) -> Schema: ...
 
 
@@ -82,6 +79,7 @@ class Word:
         return written
 
     def show(self, value: Any) -> Any:
+        """A value as run, as a person would write it (the JSON Schema's ``default``)."""
         return self._show(value)
 
     def schema(self) -> Schema:
@@ -98,6 +96,8 @@ def text(noun: str = "text", *, bare: bool = True) -> Word:
 
 def choice(*words: str, literal: bool = False, make: Callable[[str], Any] = str) -> Word:
     """One of a few words. `make` turns the word into a value (an Enum class, say)."""
+
+    words = tuple(str(word) for word in words)
 
     def parse(word: str) -> Any:
         if word not in words:

@@ -94,18 +94,16 @@ class Section:
                 merged[key] = kind.overlay(written[key], defaults[key])
         return merged
 
-    def make(self, written: Any) -> Any:
-        """Build the value as run; None when a required key is missing (its problem has been noted)."""
-        arguments = {}
+    def make(self, written: Any, **given: Any) -> Any:
+        """Build the value as run, with arguments that are not in the file `given`; None when a required key is missing
+        (its problem has been noted)."""
+        arguments = given
         for key, value in written.items():
             field = self.fields[key]
             arguments[field.target] = field.kind.make(value)
-        if any(field.required and field.key not in written for field in self.fields.values()):
+        if any(field.required and arguments.get(field.target) is None for field in self.fields.values()):
             return None
         return self.build(**arguments)
-
-    def show(self, value: Any) -> Any:
-        return {key: field.kind.show(getattr(value, field.target)) for key, field in self.fields.items()}
 
     def schema(self) -> Schema:
         defaults = _defaults(self.build)
@@ -119,6 +117,23 @@ class Section:
         if required:
             shape |= {"type": "object", "required": required}
         return {"anyOf": [shape, self.shorthand.schema()]} if self.shorthand else shape
+
+
+class Either:
+    """A scalar or a section, told apart by what is written (``breaker: off``, ``breaker: {…}``)."""
+
+    def __init__(self, word: Word, section: Section) -> None:
+        self.word, self.section = word, section
+
+    def read(self, node: Node, path: str, reader: Reader) -> Any:
+        scalar = isinstance(node, Scalar) and not is_nothing(node)
+        return self.word.read(node, path, reader) if scalar else self.section.read(node, path, reader)
+
+    def make(self, written: Any) -> Any:
+        return self.section.make(written) if isinstance(written, Mapping) else written
+
+    def schema(self) -> Schema:
+        return {"anyOf": [self.word.schema(), self.section.schema()]}
 
 
 class ListOf:
@@ -148,9 +163,6 @@ class ListOf:
     def make(self, written: Any) -> tuple[Any, ...]:
         return tuple(self.kind.make(value) for value in written)
 
-    def show(self, value: Any) -> Any:
-        return [self.kind.show(item) for item in value]
-
     def schema(self) -> Schema:
         shape: Schema = {"type": ["array", "null"], "items": self.kind.schema()}
         if self.least:
@@ -179,9 +191,6 @@ class MapOf:
 
     def make(self, written: Any) -> dict[str, Any]:
         return {name: None if value is INVALID else self.kind.make(value) for name, value in written.items()}
-
-    def show(self, value: Any) -> Any:
-        return {name: self.kind.show(item) for name, item in value.items()}
 
     def schema(self) -> Schema:
         shape: Schema = {"type": ["object", "null"], "additionalProperties": self.kind.schema()}

@@ -1,0 +1,5 @@
+"""`python -m strangler`"""
+
+from strangler.cli.main import main
+
+main()

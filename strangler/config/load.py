@@ -1,0 +1,123 @@
+"""From the text of a routes.yaml to a `Config`, or to every problem in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from strangler.config.document import decode, parse
+from strangler.config.rules import RULES
+from strangler.config.rules.draft import Draft, Placed
+from strangler.config.spec import FILE, ROUTE
+from strangler.core.errors import ConfigError, Problem, UsageError
+from strangler.core.model import Breaker, Config, Upstream
+from strangler.core.spec.node import DocumentError
+from strangler.core.spec.reader import INVALID, Reader
+from strangler.core.spec.section import Written
+
+_READ_APART = ("version", "defaults", "routes")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What reading a file gave: `config` is None if any of `problems` is more than a warning."""
+
+    config: Config | None
+    problems: tuple[Problem, ...]
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Config:
+    """Read a file that must be right.
+
+    Raises UsageError if it cannot be read, ConfigError, with every problem, if anything is wrong in it.
+    """
+    outcome = check(path, environ)
+    if outcome.config is None:
+        raise ConfigError(str(path), [problem for problem in outcome.problems if not problem.warning])
+    return outcome.config
+
+
+def check(path: Path, environ: Mapping[str, str]) -> Outcome:
+    """Read a file and report everything about it. Raises UsageError if it cannot be read at all."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UsageError(f"{path} does not exist: write one with `strangler init`, or name another with -c FILE") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
+    return read(data, environ, path.parent)
+
+
+def read(data: bytes, environ: Mapping[str, str], folder: Path) -> Outcome:
+    """Read the bytes of a file; relative paths in it mean `folder`. Never raises for anything that `data` holds."""
+    try:
+        text, _ = decode(data)
+        node = parse(text)
+    except DocumentError as error:
+        return Outcome(None, (error.problem,))
+    reader = Reader(environ)
+    if node is None:
+        return Outcome(None, (Problem(1, 1, "", "is empty: write at least `version: 1` and `upstreams:`"),))
+    written = FILE.read(node, "", reader)
+    draft = _draft(written, folder) if written is not INVALID else None
+    if draft is not None:
+        for rule in RULES:
+            rule(draft, reader)
+    problems = tuple(sorted(reader.problems, key=lambda problem: (problem.line, problem.column)))
+    if draft is None or any(not problem.warning for problem in problems):
+        return Outcome(None, problems)
+    return Outcome(_config(draft), problems)
+
+
+def _draft(written: Written, folder: Path) -> Draft:
+    defaults = written.get("defaults", {})
+    routes = []
+    for index, as_written in enumerate(written.get("routes", ())):
+        merged = ROUTE.overlay(as_written, defaults)
+        routes.append(Placed(ROUTE.make(merged, index=index), as_written))
+    values = {key: FILE.fields[key].kind.make(value) for key, value in written.items() if key not in _READ_APART}
+    upstreams = _with_breakers(values.get("upstreams", {}), written.get("upstreams", {}), routes, defaults)
+    return Draft(written, {**values, "upstreams": upstreams}, defaults, tuple(routes), folder)
+
+
+def _with_breakers(
+    upstreams: dict[str, Upstream | None], written: Mapping[str, Any], routes: list[Placed], defaults: Mapping[str, Any]
+) -> dict[str, Upstream | None]:
+    """A breaker for every upstream that never serves as legacy and says nothing about one: cutting legacy off, with
+    nobody to take over, would turn a slow day into an outage."""
+    legacies = {defaults.get("legacy", "legacy"), *(placed.route.legacy for placed in routes if placed.route)}
+    return {
+        name: replace(upstream, breaker=Breaker())
+        if upstream and name not in legacies and "breaker" not in written[name]
+        else upstream
+        for name, upstream in upstreams.items()
+    }
+
+
+def _config(draft: Draft) -> Config:
+    values = dict(draft.values)
+    config = Config(default=draft.default, routes=tuple(placed.route for placed in draft.routes if placed.route), **values)
+    return _anchored(config, draft.folder)
+
+
+def _anchored(config: Config, folder: Path) -> Config:
+    """Relative paths of the file, from the file's own folder: a service manager starts in another one."""
+    listen = tuple(
+        replace(listener, tls=replace(listener.tls, cert=str(folder / listener.tls.cert), key=str(folder / listener.tls.key)))
+        if listener.tls
+        else listener
+        for listener in config.listen
+    )
+    upstreams = {
+        name: replace(upstream, ca=str(folder / upstream.ca)) if upstream.ca else upstream
+        for name, upstream in config.upstreams.items()
+    }
+    store = config.store
+    if store.startswith("sqlite:///") and ":memory:" not in store:
+        store = f"sqlite:///{folder / store.removeprefix('sqlite:///')}"
+    access = config.log.access
+    log = config.log if access in ("off", "stdout") else replace(config.log, access=str(folder / access))
+    mappings = tuple(str(folder / mapping) for mapping in config.mappings)
+    return replace(config, listen=listen, upstreams=upstreams, store=store, log=log, mappings=mappings)

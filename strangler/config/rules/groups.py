@@ -1,0 +1,32 @@
+"""Groups: routes that share state flip together, so they must stand together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from strangler.config.rules.draft import Draft, Rule
+from strangler.core.model import Route, Stage
+from strangler.core.spec.reader import Reader
+
+_SHARED: tuple[tuple[str, Callable[[Route], object]], ...] = (
+    ("stage", lambda route: route.stage),
+    ("weight", lambda route: route.weight if route.stage is Stage.CANARY else None),
+    ("sticky", lambda route: route.sticky),
+)
+
+
+def members_stand_together(draft: Draft, reader: Reader) -> None:
+    """A user who is on modern for one route of a group and on legacy for the next sees two truths."""
+    leaders: dict[str, Route] = {}
+    for route, placed in draft.whole():
+        if not route.group:
+            continue
+        leader = leaders.setdefault(route.group, route)
+        for key, value in _SHARED:
+            if value(route) != value(leader):
+                placed.problem(
+                    reader, key, f"differs from {leader.name!r}, and both are in the group {route.group!r}: a group flips as one"
+                )
+
+
+RULES: tuple[Rule, ...] = (members_stand_together,)
