@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import click
 
@@ -62,18 +62,17 @@ def _lines(explanation: Explanation, show_all: bool) -> list[str]:
     request = explanation.request
     lines = [f"{request.method} {request.path}", "", f"→ {_decision(explanation.decision)}"]
     if explanation.ambiguous:
-        ways = ", ".join("/" + "/".join(reading) for reading in explanation.readings)
+        ways = ", ".join("/" + "/".join(quote(segment, safe="") for segment in reading) for reading in explanation.readings)
         lines += ["", f"The path is ambiguous ({explanation.ambiguous}): servers may read it as {ways}.",
                   "It goes to legacy only while every route that could match stands at legacy or shadow."]  # fmt: skip
-    if explanation.stand:
-        lines += ["", f"bucket {explanation.stand.bucket:.4f} of [0, 1): {explanation.stand.in_words}"]
-        route = explanation.winner
-        if route:
-            lines.append(f"weight {format_percent(route.weight)}, stage {route.stage}")
+    route, where = explanation.winner, explanation.stand
+    if route and route.sticky and where:
+        bucket = f"bucket {where.bucket:.4f} of [0, 1)" if where.bucket < 1 else "no bucket"
+        lines += ["", f"{bucket}: {where.in_words}", f"weight {format_percent(route.weight)}"]
     lines += ["", "routes, in file order:", *_verdicts(explanation, show_all)]
-    if explanation.stages:
-        lines += ["", f"what each stage would do on {explanation.winner.name!r}:" if explanation.winner else ""]
-        lines += [f"  {stage:<8}{_decision(decision)}" for stage, decision in explanation.stages]
+    if route:
+        lines += ["", f"what each stage would do on {route.name!r}:"]
+        lines += [f"  {stage:<8}{_forward(decision)}" for stage, decision in explanation.stages]
     return lines
 
 
@@ -101,7 +100,11 @@ def _decision(decision: Decision) -> str:
     if not isinstance(decision, Forward):
         return f"refused with {decision.status} ({decision.reason})"
     route = f"route {decision.route.name}, stage {decision.route.stage}" if decision.route else "no route: the default"
-    text = f"{decision.upstream} ({route})"
+    return f"{_forward(decision)} ({route})"
+
+
+def _forward(decision: Forward) -> str:
+    text = decision.upstream
     if decision.copies_to and decision.route:
         text += f"; {format_percent(decision.route.shadow.sample)} copied to {decision.copies_to}"
     if decision.on_failure is OnFailure.FALLBACK:

@@ -59,7 +59,9 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         return cli.main(list(arguments), prog_name="strangler", standalone_mode=False) or 0
     except click.ClickException as error:
-        error.show()
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "strangler"
+        click.echo(f"strangler: {error.format_message()} (see `{path} --help`)", err=True)
         return error.exit_code
     except StranglerError as error:
         click.echo(f"strangler: {error}" if "\n" not in str(error) and not hasattr(error, "problems") else str(error), err=True)

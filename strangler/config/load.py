@@ -44,7 +44,7 @@ def check(path: Path, environ: Mapping[str, str]) -> Outcome:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise UsageError(f"{path} does not exist: write one with `strangler init`, or name another with -c FILE") from None
+        raise UsageError(f"{path} does not exist: write it (README shows five lines), or name another with -c FILE") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
     return read(data, environ, path.parent)

@@ -114,7 +114,7 @@ def path_misfit(template: Template, segments: Segments) -> str:
 def _stand(route: Route, request: Request, segments: Segments, draw: float) -> Stand:
     where = stand(route, request, segments, draw)
     if route.sticky is None:
-        return Stand(None, where, "no `sticky:`: a canary is refused until it says who stays together")
+        return Stand(None, where, "no `sticky:`, so one draw per request")
     key = sticky_key(route.sticky, route.match, request, segments)
     if key is not None:
         return Stand(key, where, f"{route.sticky.by} is {key!r}, salt {route.salt!r}")
