@@ -77,21 +77,19 @@ def on_failure(row: Rung, route: Route, *, safe: bool, moved: bool) -> OnFailure
 
 
 def failure_in_words(row: Rung) -> str:
-    """The last column of the table, for people."""
+    """What a client gets when modern fails before its first byte, for people."""
     if row.served_by is Side.LEGACY:
-        return "the client never knows" if row.copies_to else "–"
-    if not row.falls_back:
-        return "502"
-    return "`fallback: safe` → legacy (safe methods, while legacy owns the data); else 502, or 503 for a write with data"
+        return "the client never knows" if row.copies_to else ""
+    return "legacy answers, with `fallback: safe` ²" if row.falls_back else "502"
 
 
-def render_markdown() -> str:
-    """The table as README shows it."""
-    lines = [
-        "| stage | requests | client is served by | shadow goes to | modern fails before its first byte |",
-        "|---|---|---|---|---|",
-    ]
-    for row in LADDER:
-        copy = f"{row.copies_to}, if `shadow.during` has {row.stage}" if row.copies_to else "–"
-        lines.append(f"| {row.stage} | {row.who} | {row.served_by} | {copy} | {failure_in_words(row)} |")
+def render_diagram() -> str:
+    """The ladder as README draws it: top rung first, one line per row of the table."""
+    lines = [f"{'stage':<9}{'requests':<31}{'served by':<14}{'copied to':<15}if modern fails before its first byte"]
+    shown: set[Stage] = set()
+    for row in sorted(LADDER, key=lambda row: -row.stage.rung):
+        copy = f"╌╌▸ {row.copies_to} ¹" if row.copies_to else ""
+        stage = "" if row.stage in shown else row.stage
+        shown.add(row.stage)
+        lines.append(f"{stage:<9}{row.who:<31}──▸ {row.served_by:<10}{copy:<15}{failure_in_words(row)}".rstrip())
     return "\n".join(lines)

@@ -5,24 +5,25 @@ from __future__ import annotations
 import math
 
 from strangler.config.rules.draft import Draft, Rule
-from strangler.core.model import SAFE_METHODS, Guard, Stage
+from strangler.core.model import SAFE_METHODS, Guard, Route, Stage
 from strangler.core.spec.reader import Reader
 
 MOST_SAMPLES = 10_000_000  # a month at four requests a second, all of them equal
 
 
 def shadow_happens(draft: Draft, reader: Reader) -> None:
+    """Writes are not copied unless asked for, so a route of writes may stand at shadow beside the reads of its group."""
+    copied = {route.group for route, _ in draft.whole() if route.group and _takes_a_copied_method(route)}
     for route, placed in draft.whole():
         if route.stage is not Stage.SHADOW:
             continue
-        methods = route.match.methods
         if Stage.SHADOW not in route.shadow.during:
             placed.problem(
                 reader, "shadow.during", "the route stands at shadow, but `during` leaves shadow out: nothing is copied"
             )
         if route.shadow.sample <= 0:
             placed.problem(reader, "shadow.sample", "the route stands at shadow, but 0% of it is copied")
-        if methods is not None and methods.isdisjoint(route.shadow.methods):
+        if not _takes_a_copied_method(route) and route.group not in copied:
             listed = ", ".join(route.shadow.methods)
             placed.problem(reader, "shadow.methods", f"only {listed} are copied, and the route takes none of them")
 
@@ -66,6 +67,10 @@ def samples_needed(guard: Guard) -> float:
     """How many equal answers, without one mismatch, show the match rate: the n at which match_rate ** n falls to
     1 - confidence (the "rule of three" for 95 %). A sequence that may be looked at all the time needs more."""
     return math.log(1 - guard.confidence) / math.log(guard.match_rate)
+
+
+def _takes_a_copied_method(route: Route) -> bool:
+    return any(route.match.takes(method) for method in route.shadow.methods)
 
 
 def _unshowable(guard: Guard) -> list[tuple[str, str, bool]]:
