@@ -1,6 +1,7 @@
 """The process around an application: arguments, readiness, signals, exit codes."""
 
 import argparse
+import os
 import signal
 import socket
 import sys
@@ -61,7 +62,7 @@ def _listen(program: str, host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        stop(program, UNREACHABLE, f"cannot listen on {host}:{port}: {error.strerror}")
+        stop(program, UNREACHABLE, f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}")
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
