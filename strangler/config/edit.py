@@ -1,0 +1,392 @@
+"""Change stage and weight of routes in the text of routes.yaml, and nothing else of what it says.
+
+The rules, in the order in which they are tried:
+
+- A value that stands in the route is replaced in its place, in its quotes. Over an alias a literal is written.
+- A value that the route has from a merge (``<<``), from ``defaults`` or from nowhere gets a key of its own: behind
+  ``match``, else behind ``name``; a weight behind the stage.
+- What others take from the place that changes keeps what it had: the anchor of a replaced scalar moves, with the old
+  value, to its first alias; a route that merges the changed one gets its old value as a key of its own. If everything
+  that shares a scalar is changed to the same value, the one scalar is, and goes on being shared.
+- A route that has the value already, from wherever, is left alone.
+
+Then the result is parsed again and must mean what the text meant before, but for what was asked. If it does not, nothing
+is returned: the worst case is a refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NoReturn, TypeVar
+
+from strangler.config.document import parse, without_garbage_collection
+from strangler.config.meaning import Meaning, is_merge, sources
+from strangler.config.splice import Entry, Splice, apply, hand_over, insert, quote, rewrite
+from strangler.core.errors import UsageError
+from strangler.core.model import Stage
+from strangler.core.spec.kinds import describe
+from strangler.core.spec.node import DocumentError, Map, Mark, Node, Pair, Scalar, Sequence
+from strangler.core.spec.reader import nearest
+from strangler.core.spec.section import is_nothing
+from strangler.core.units import Share, format_percent, parse_percent
+
+_T = TypeVar("_T")
+_MARK = "\ufeff"
+_UNSAID = {"stage": Stage.LEGACY.value, "weight": "0%"}  # the model's defaults, for a key that stands nowhere
+_KEYS = tuple(_UNSAID)
+_NEIGHBOURS = {"stage": ("match", "name"), "weight": ("stage", "match", "name")}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one route is to have. None leaves a value as it is."""
+
+    route: str
+    stage: Stage | None = None
+    weight: Share | None = None
+
+
+class EditError(UsageError):
+    """The file cannot be edited for a flip as it is written. `line` counts from 1; 0 if no line is to blame."""
+
+    def __init__(self, line: int, message: str) -> None:
+        self.line = line
+        super().__init__(f"line {line}: {message}" if line else message)
+
+
+def edit(text: str, changes: Iterable[Change]) -> str:
+    """The text with the changes made; the same text, byte for byte, if every route already has what is asked.
+
+    Raises:
+        EditError: a route is not there, or is written so that it cannot be edited in place.
+        DocumentError: the text is not a document that can be read.
+    """
+    wanted = _wanted(changes)
+    if not wanted:
+        return text
+    body = text.removeprefix(_MARK)
+    with without_garbage_collection():
+        edited = _edit(body, wanted)
+    return text if edited == body else text[: len(text) - len(body)] + edited
+
+
+def _edit(text: str, wanted: dict[str, dict[str, str]]) -> str:
+    before = _Document(text, Meaning())
+    plan = _Plan(before, {id(before.route(name)): _Asked(name, words) for name, words in wanted.items()})
+    if not plan.words:
+        return text
+    for first in (False, True):  # a key before all others is not pretty, but is right where `behind match` is not
+        edited = apply(text, plan.splices(first=first))
+        if plan.is_carried_out_by(edited):
+            return edited
+    name, line = next((asked.name, route.start.line + 1) for route, asked in plan.asked_routes())
+    raise EditError(line, f"route {name!r} is written in a way that a flip cannot edit: change stage and weight by hand")
+
+
+def _wanted(changes: Iterable[Change]) -> dict[str, dict[str, str]]:
+    """Words to write, by route and key. Raises EditError for two that contradict each other, and for an unwritable share."""
+    wanted: dict[str, dict[str, str]] = {}
+    for change in changes:
+        words = wanted.setdefault(change.route, {})
+        for key, word in _words(change):
+            if words.setdefault(key, word) != word:
+                raise EditError(0, f"route {change.route!r} is to get two values for {key}: ask for one")
+    return wanted
+
+
+def _words(change: Change) -> Iterator[tuple[str, str]]:
+    if change.stage is not None:
+        yield "stage", change.stage.value
+    if change.weight is not None:
+        yield "weight", _percent(change.weight, change.route)
+
+
+def _percent(weight: Share, route: str) -> str:
+    with suppress(ValueError):
+        word = format_percent(weight)
+        if parse_percent(word) == weight:
+            return word
+    raise EditError(0, f"{weight} is not a weight for route {route!r}: it goes from 0% to 100%")
+
+
+class _Document:
+    """A parsed file whose routes can be found by name."""
+
+    def __init__(self, text: str, meaning: Meaning) -> None:
+        root = parse(text)
+        self.text, self.meaning = text, meaning
+        self.root = root if isinstance(root, Map) else _no_routes(root)
+        meaning.of(self.root)
+        self.routes = self._routes()
+        self.items = self.routes.items
+        self.names: dict[str, list[int]] = {}
+        for index, item in enumerate(self.items):
+            self.names.setdefault(self._name(item), []).append(index)
+        defaults = meaning.values(self.root).get("defaults")
+        self.defaults = meaning.values(defaults) if isinstance(defaults, Map) else {}
+
+    def _routes(self) -> Sequence:
+        pairs = [pair for pair in self.root.pairs if pair.key.text == "routes"]
+        if len(pairs) != 1 or pairs[0].alias or not isinstance(pairs[0].value, Sequence):
+            return _no_routes(pairs[-1].value if pairs else self.root)
+        return pairs[0].value
+
+    def _name(self, item: Node) -> str:
+        name = self.meaning.values(item).get("name") if isinstance(item, Map) else None
+        return name.text if isinstance(name, Scalar) else ""
+
+    def route(self, name: str) -> Map:
+        """The one route of this name, written out in its place. Raises EditError if there is no such route."""
+        found = self.names.get(name, ()) if name else ()
+        if not found:
+            raise EditError(0, f"no route is named {name!r}{nearest(name, [known for known in self.names if known])}")
+        for index in found:
+            if index in self.routes.aliases:
+                raise EditError(self._line(index), f"route {name!r} is an alias: write it out here, then flip again")
+        if len(found) > 1:
+            first, second = self._line(found[0]), self._line(found[1])
+            raise EditError(second, f"route {name!r} stands twice, first on line {first}: give each its own name")
+        route = self.items[found[0]]
+        assert isinstance(route, Map)
+        _check_keys(route, name)
+        return route
+
+    def _line(self, index: int) -> int:
+        start, _ = self.routes.aliases.get(index) or (self.items[index].start, None)
+        return start.line + 1
+
+    def effective(self, route: Map, key: str) -> Node | str:
+        """What a route has for a key: its own or a merged value, else that of the defaults, else what the model says."""
+        return self.meaning.values(route).get(key) or self.defaults.get(key) or _UNSAID[key]
+
+    def rest(self) -> list[int]:
+        """The meaning of everything but the routes' stages and weights."""
+        without, of = self.meaning.without, self.meaning.of
+        routes = [without(item, _KEYS) if isinstance(item, Map) else of(item) for item in self.items]
+        return [without(self.root, ("routes",)), *routes]
+
+
+def _no_routes(node: Node | None) -> NoReturn:
+    raise EditError(node.start.line + 1 if node else 0, "the file has no `routes:` list of its own: write the routes there")
+
+
+def _check_keys(route: Map, name: str) -> None:
+    own: dict[str, Pair] = {}
+    for pair in route.pairs:
+        if own.setdefault(pair.key.text, pair) is not pair and not is_merge(pair):
+            first = _line(own[pair.key.text])
+            raise EditError(_line(pair), f"{pair.key.text} of route {name!r} stands twice, first on line {first}: keep one")
+    if "name" not in own:
+        line = route.start.line + 1
+        raise EditError(line, f"route {name!r} has its name from a merge: write `name: {name}` here, then flip again")
+
+
+def _line(pair: Pair) -> int:
+    start, _ = pair.alias or (pair.value.start, None)
+    return start.line + 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a route is to have: words by key."""
+
+    name: str
+    words: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """One alias of a value: where it stands, and the pair whose value it is. No place is known for an alias as a key."""
+
+    place: tuple[int, int] | None
+    pair: Pair | None = None
+
+
+@dataclass(slots=True)
+class _Survey:
+    """Every mapping in the order in which they end (so what is merged comes before what merges it), and every alias."""
+
+    maps: list[Map] = field(default_factory=list)
+    uses: dict[int, list[_Use]] = field(default_factory=dict)
+    _seen: set[int] = field(default_factory=set)
+
+    def visit(self, node: Node) -> None:
+        self._seen.add(id(node))
+        if isinstance(node, Sequence):
+            for index, item in enumerate(node.items):
+                self._value(item, node.aliases.get(index), None)
+        elif isinstance(node, Map):
+            for pair in node.pairs:
+                self._key(pair)
+                self._value(pair.value, pair.alias, pair)
+            self.maps.append(node)
+
+    def _key(self, pair: Pair) -> None:
+        if id(pair.key) in self._seen:
+            self.uses.setdefault(id(pair.key), []).append(_Use(None))
+        self._seen.add(id(pair.key))
+
+    def _value(self, node: Node, alias: tuple[Mark, Mark] | None, pair: Pair | None) -> None:
+        if alias:
+            self.uses.setdefault(id(node), []).append(_Use((alias[0].index, alias[1].index), pair))
+        else:
+            self.visit(node)
+
+
+class _Plan:
+    """Which words have to be written into which routes, so that each has what it should."""
+
+    def __init__(self, document: _Document, asked: dict[int, _Asked]) -> None:
+        self.document, self.asked = document, asked
+        self.survey = _Survey()
+        self.survey.visit(document.root)
+        self.routes = {id(item): item for item in document.items if isinstance(item, Map)}
+        self.words: dict[tuple[int, str], str] = {}
+        # what each mapping has for a key, own or merged, and what it will have: a word once it is settled
+        self._was: dict[tuple[int, str], Node | None] = {}
+        self._will: dict[tuple[int, str], Node | str | None] = {}
+        for node in self.survey.maps:
+            for key in _KEYS:
+                self._settle(node, key)
+        self.replaced: dict[int, str] = {}  # the word by pair, for keys that are there
+        self.rewritten: dict[int, str] = {}  # the word by scalar, for scalars that change in their own place
+        for (route, key), word in self.words.items():
+            if pair := _own(self.routes[route], key):
+                self.replaced[id(pair)] = word
+                if not pair.alias:
+                    self.rewritten[id(pair.value)] = word
+
+    def asked_routes(self) -> Iterator[tuple[Map, _Asked]]:
+        return ((self.routes[route], asked) for route, asked in self.asked.items())
+
+    def _settle(self, node: Map, key: str) -> None:
+        place, pair = (id(node), key), _own(node, key)
+        if pair:
+            self._was[place] = self._will[place] = pair.value
+        else:
+            merged = [(id(source), key) for source in sources(node)]
+            self._was[place] = _first(self._was[source] for source in merged)
+            self._will[place] = _first(self._will[source] for source in merged)
+        word = self._word(node, key, pair)
+        if word is not None:
+            self.words[place] = word
+            self._will[place] = word
+
+    def _word(self, node: Map, key: str, pair: Pair | None) -> str | None:
+        """What has to be written for a key of a mapping; None if it is right without."""
+        was, will = self._was[id(node), key], self._will[id(node), key]
+        asked = self.asked.get(id(node))
+        word = asked.words.get(key) if asked else None
+        if asked and word is not None:
+            if pair:
+                _check_value(pair, key, asked.name)
+            return None if _says(key, will or self._unsaid(key), word) else word
+        inherits_another = will is not was and id(node) in self.routes
+        return _in_words(was or self._unsaid(key), key, node) if inherits_another else None
+
+    def _unsaid(self, key: str) -> Node | str:
+        return self.document.defaults.get(key) or _UNSAID[key]
+
+    def splices(self, *, first: bool) -> list[Splice]:
+        """The words as splices; keys that are missing go before all others of their route if `first`."""
+        found: list[Splice] = []
+        for place in dict.fromkeys(place for place, _ in self.words):
+            route, missing = self.routes[place], []
+            for key in _KEYS:
+                word, pair = self.words.get((place, key)), _own(route, key)
+                if word is not None and pair:
+                    found += self._replace(route, pair, word)
+                elif word is not None:
+                    missing.append(Entry(key, word))
+            if missing:
+                found += insert(self.document.text, route, missing, None if first else _neighbour(route, missing[0].key))
+        return found
+
+    def _replace(self, route: Map, pair: Pair, word: str) -> list[Splice]:
+        text, scalar = self.document.text, pair.value
+        assert isinstance(scalar, Scalar)
+        if pair.alias:
+            return [] if self._stays_shared(scalar, word) else rewrite(text, route, pair, word)
+        others = [use for use in self.survey.uses.get(id(scalar), ()) if id(use.pair) not in self.replaced]
+        if not others:
+            return rewrite(text, route, pair, word)
+        if others[0].place is None:
+            raise EditError(_line(pair), "the anchor here is used as a key elsewhere: write that key out, then flip again")
+        return [*rewrite(text, route, pair, word, keep_anchor=False), hand_over(text, scalar, others[0].place)]
+
+    def _stays_shared(self, scalar: Scalar, word: str) -> bool:
+        """Whether a scalar gets the word where it stands, and everything that takes it from there is to have it too."""
+        uses = self.survey.uses[id(scalar)]
+        return self.rewritten.get(id(scalar)) == word and all(self.replaced.get(id(use.pair)) == word for use in uses)
+
+    def is_carried_out_by(self, text: str) -> bool:
+        """The proof: whether the text means what the document does, but for the words of this plan."""
+        try:
+            after = _Document(text, self.document.meaning)
+        except (DocumentError, EditError):
+            return False
+        if self.document.rest() != after.rest():
+            return False
+        return all(map(partial(self._is_right, after), self.document.items, after.items))
+
+    def _is_right(self, document: _Document, before: Node, after: Node) -> bool:
+        if not isinstance(before, Map) or not isinstance(after, Map):
+            return True  # not a route; compared with the rest
+        asked = self.asked.get(id(before))
+        return all(
+            _says(key, document.effective(after, key), asked.words[key])
+            if asked and key in asked.words
+            else self._sense(document.effective(after, key)) == self._sense(self.document.effective(before, key))
+            for key in _KEYS
+        )
+
+    def _sense(self, value: Node | str) -> str | int:
+        return value if isinstance(value, str) else _text(value) or self.document.meaning.of(value)
+
+
+def _own(node: Map, key: str) -> Pair | None:
+    """The pair that a mapping itself has for a key, not by merging."""
+    return next((pair for pair in node.pairs if pair.key.text == key), None)
+
+
+def _neighbour(route: Map, key: str) -> Pair | None:
+    return next((pair for name in _NEIGHBOURS[key] if (pair := _own(route, name))), None)
+
+
+def _first(found: Iterable[_T | None]) -> _T | None:
+    return next((value for value in found if value is not None), None)
+
+
+def _text(value: Node) -> str | None:
+    return value.text if isinstance(value, Scalar) and not is_nothing(value) else None
+
+
+def _says(key: str, value: Node | str, word: str) -> bool:
+    """Whether a value is the word, or the same share written differently."""
+    text = value if isinstance(value, str) else _text(value)
+    if text == word or text is None or key != "weight":
+        return text == word
+    try:
+        return parse_percent(text) == parse_percent(word)
+    except ValueError:
+        return False
+
+
+def _check_value(pair: Pair, key: str, name: str) -> None:
+    if not isinstance(pair.value, Scalar):
+        raise EditError(_line(pair), f"{key} of route {name!r} is {describe(pair.value)}: write one word, then flip again")
+    if "${" in pair.value.text:
+        message = f"{key} of route {name!r} comes from the environment: write it out, so that a flip can edit it"
+        raise EditError(_line(pair), message)
+
+
+def _in_words(value: Node | str, key: str, route: Map) -> str:
+    """A value that a route inherited, as it must be written for the route to keep it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Scalar):
+        return quote(value)
+    raise EditError(route.start.line + 1, f"this route takes a {key} that is no word from a route it merges: write it here")
