@@ -1,0 +1,91 @@
+"""What README says is executed or compared: the diagram, the YAML, the commands, their output and their options."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from strangler.cli.main import COMMANDS, cli
+from strangler.config.load import read
+from strangler.config.spec import FILE
+from strangler.core.ladder import render_diagram
+from strangler.core.spec.section import Either, ListOf, MapOf, Section
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+YAML = [text for language, text in BLOCKS if language == "yaml"]
+COMMAND_LINES = [
+    line[2:] for language, text in BLOCKS if language == "console" for line in text.splitlines() if line.startswith("$ ")
+]
+
+
+def test_the_ladder_is_drawn_from_the_table() -> None:
+    assert f"```text\n{render_diagram()}\n```" in README, f"README's ladder is stale; it should be\n{render_diagram()}"
+
+
+@pytest.mark.parametrize("text", YAML, ids=range(len(YAML)))
+def test_every_configuration_shown_is_sound(text: str) -> None:
+    outcome = read(text.encode(), {}, ROOT)
+    assert [problem for problem in outcome.problems if not problem.warning] == []
+
+
+def test_the_full_example_shows_every_key() -> None:
+    full = max(YAML, key=len)
+    missing = [path for path in keys(FILE) if not re.search(rf"\b{re.escape(path.rpartition('.')[2])}:", full)]
+    assert missing == []
+
+
+def keys(kind: object, path: str = "") -> list[str]:
+    """Dotted paths of all keys below a kind."""
+    if isinstance(kind, Either):
+        return keys(kind.section, path)
+    if isinstance(kind, ListOf | MapOf):
+        return keys(kind.kind, path)
+    if not isinstance(kind, Section):
+        return []
+    return [found for key, field in kind.fields.items() for found in (f"{path}.{key}", *keys(field.kind, f"{path}.{key}"))]
+
+
+def test_every_command_is_shown() -> None:
+    assert [name for name in COMMANDS if not re.search(rf"strangler {name}\b", README)] == []
+
+
+@pytest.mark.parametrize("line", [line for line in COMMAND_LINES if re.search(r"(^|/)strangler ", line)])
+def test_every_command_shown_exists_with_its_options(line: str) -> None:
+    words = shlex.split(line.partition("#")[0])[1:]
+    command: click.Command = cli
+    while words and isinstance(command, click.Group):
+        found = command.get_command(click.Context(command), words[0])
+        assert found is not None, f"no command {words[0]!r}"
+        command, words = found, words[1:]
+    options = {name for parameter in command.params if isinstance(parameter, click.Option) for name in parameter.opts}
+    assert [word for word in words if word.startswith("-") and word not in options] == []
+
+
+def test_explain_prints_what_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "routes.yaml"
+    config.write_text(next(text for text in YAML if "weight: 5%" in text), encoding="utf-8")
+    shown = next(text for language, text in BLOCKS if language == "console" and "explain" in text)
+    line, _, output = shown.partition("\n")
+    cli.main([*shlex.split(line)[2:], "-c", str(config)], standalone_mode=False)
+    assert capsys.readouterr().out == output
+
+
+def test_check_prints_what_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("routes.yaml").write_text(
+        "version: 1\nupstreams:\n"
+        '  legacy: {url: "http://h:1", timeouts: {connect: 2}}\n'
+        '  modern: {url: "http://h:2"}\n'
+        "routes:\n  - name: a\n    match: {path: /}\n    stage: canry\n",
+        encoding="utf-8",
+    )
+    shown = [text for language, text in BLOCKS if language == "console" and "strangler check" in text][1]
+    assert cli.main(["check"], standalone_mode=False) == 2
+    captured = capsys.readouterr()
+    assert [re.sub(r":\d+:\d+:", "", line) for line in (captured.out + captured.err).splitlines()] == [
+        re.sub(r":\d+:\d+:", "", line) for line in shown.splitlines()[1:]
+    ]
