@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
+from threading import Lock
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 Row = Mapping[str, object]
 T = TypeVar("T")
 
 _ROWS_AT_ONCE = 5_000
 _ATTEMPTS = 10
+_NEXT_NUMBER = Lock()
 
 
 def connect(url: str) -> Engine:
@@ -30,15 +32,20 @@ def fill_if_empty(connection: Connection, table: Table, rows: Iterable[Row]) -> 
 
 
 def write(engine: Engine, work: Callable[[Connection], T]) -> T:
-    """One transaction. Two that took the same next number collide on the key, and the loser tries again."""
-    for _ in range(_ATTEMPTS - 1):
-        try:
-            with engine.begin() as connection:
-                return work(connection)
-        except IntegrityError:
-            continue
-    with engine.begin() as connection:
-        return work(connection)
+    """One transaction that takes the next number, one at a time here.
+
+    Another process may take the same number, or on MariaDB the same lock; the database then lets one of the two go on, and the
+    other tries again.
+    """
+    with _NEXT_NUMBER:
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                with engine.begin() as connection:
+                    return work(connection)
+            except (IntegrityError, OperationalError):
+                continue
+        with engine.begin() as connection:
+            return work(connection)
 
 
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:

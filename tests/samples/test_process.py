@@ -38,7 +38,8 @@ def test_it_says_when_it_is_ready_and_leaves_when_told(program: str, tmp_path: P
             assert client.get("/healthz").json() == {"status": "ok"}
             process.send_signal(signal.SIGTERM)
             assert process.wait(5) == 0  # although someone is listening
-        assert process.stderr and process.stderr.read() == ""
+        assert process.stderr
+        assert process.stderr.read() == ""
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
