@@ -59,12 +59,19 @@ class Map(Node):
 
     pairs: list[Pair]
     flow: bool
+    _merged: dict[str, Pair] | None = field(default=None, init=False, repr=False)
 
     def flattened(self) -> dict[str, Pair]:
         """Pairs by key with merge keys applied: what is written here wins over what is merged, the first of several
-        merged mappings wins over the next (https://yaml.org/type/merge.html). Of duplicates the first is kept."""
+        merged mappings wins over the next (https://yaml.org/type/merge.html). Of duplicates the first is kept.
+        Not to be changed by the caller."""
         if not any(pair.key.text == MERGE for pair in self.pairs):
             return _first_by_key(self.pairs)
+        if self._merged is None:
+            self._merged = self._merge()
+        return self._merged
+
+    def _merge(self) -> dict[str, Pair]:
         found = _first_by_key(pair for pair in self.pairs if not _is_merge(pair))
         for pair in self.pairs:
             if _is_merge(pair):
@@ -152,6 +159,8 @@ class _Builder:
     def close(self, end: Mark) -> None:
         done = self.stack.pop()
         done.node.end = end
+        if isinstance(done.node, Map):
+            done.node.flattened()  # now, while what it merges is done: merges of merges neither recurse nor multiply
         if done.anchor:
             self.anchors[done.anchor] = done.node
         self.add(done.node)
