@@ -16,7 +16,7 @@ is returned: the worst case is a refusal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -264,12 +264,8 @@ class _Plan:
 
     def _settle(self, node: Map, key: str) -> None:
         place, pair = (id(node), key), _own(node, key)
-        if pair:
-            self._was[place] = self._will[place] = pair.value
-        else:
-            merged = [(id(source), key) for source in sources(node)]
-            self._was[place] = _first(self._was[source] for source in merged)
-            self._will[place] = _first(self._will[source] for source in merged)
+        self._was[place] = pair.value if pair else _merged(node, key, self._was)
+        self._will[place] = pair.value if pair else _merged(node, key, self._will)
         word = self._word(node, key, pair)
         if word is not None:
             self.words[place] = word
@@ -356,7 +352,8 @@ def _neighbour(route: Map, key: str) -> Pair | None:
     return next((pair for name in _NEIGHBOURS[key] if (pair := _own(route, name))), None)
 
 
-def _first(found: Iterable[_T | None]) -> _T | None:
+def _merged(node: Map, key: str, table: Mapping[tuple[int, str], _T]) -> _T | None:
+    found = (table[id(source), key] for source in sources(node))
     return next((value for value in found if value is not None), None)
 
 
