@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from strangler.core.errors import Refusal
 from strangler.core.units import Share, format_percent
 
 
@@ -34,3 +35,39 @@ class Budget:
             limits = f"{self.rows:,} rows and {format_percent(self.share)} of {standing:,}"
             return f"{deletes:,} rows would be deleted, the budget is {allowed:,} ({limits})"
         return None
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What is left of a budget within one call, over all its chunks.
+
+    Attributes:
+        standing: rows on the new side when the call began; `source_rows` those on the old side.
+        spent: rows deleted so far.
+    """
+
+    mapping: str
+    budget: Budget
+    standing: int
+    source_rows: int
+    spent: int = 0
+
+    def spend(self, deletes: int) -> None:
+        """Allow so many more deletes, or raise Refusal; then the caller must not make them."""
+        self._refuse(self.spent + deletes)
+        self.spent += deletes
+
+    def foresee(self) -> None:
+        """Refuse a full pass that is bound to end over the budget before its first row is written.
+
+        Keys are unique on both sides, so at least the difference of the counts would go.
+        """
+        self._refuse(max(0, self.standing - self.source_rows))
+
+    def _refuse(self, deletes: int) -> None:
+        refusal = self.budget.refusal(deletes, self.standing, source_rows=self.source_rows)
+        if refusal:
+            raise Refusal(
+                f"{self.mapping}: {refusal}; {self.spent:,} were deleted, nothing more is. If those rows really are gone, raise "
+                f"the budget: --max-deletes {deletes} --max-delete-share 100%"
+            )

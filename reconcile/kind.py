@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
-from math import isnan
+from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
 from reconcile.convert import at_scale
@@ -74,15 +74,18 @@ def decimal(scale: int | None) -> Kind:
 
 
 def _fit_integer(value: Any) -> int:
-    if isinstance(value, str) and re.fullmatch(r"-?\d{1,19}", value, re.ASCII):
-        value = int(value)
-    elif isinstance(value, float | Decimal) and value == value // 1 and abs(value) < 2**53:
-        value = int(value)
-    if not isinstance(value, int):
+    if isinstance(value, str) and not re.fullmatch(r"-?\d{1,19}", value, re.ASCII):
         raise ValueError("is not a whole number")
-    if not -(2**63) <= value < 2**63:
+    if not isinstance(value, int | str) and not _is_whole(value):
+        raise ValueError("is not a whole number")
+    found = int(value)
+    if not -(2**63) <= found < 2**63:
         raise ValueError("does not fit 64 bits")
-    return int(value)
+    return found
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, float | Decimal) and isfinite(value) and int(value) == value and -(2**53) < int(value) < 2**53
 
 
 def _fit_text(value: Any) -> str:
@@ -91,7 +94,7 @@ def _fit_text(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):
-        raise ValueError(f"is a {type(value).__name__}, which has no one spelling as text: write it with `sql`, `map` or `convert`")
+        raise ValueError(f"is a {type(value).__name__}, which has no one spelling as text: use `sql`, `map` or `convert`")
     return value
 
 
@@ -108,14 +111,14 @@ def _fit_float(value: Any) -> float:
 
 
 def _fit_decimal(scale: int | None, value: Any) -> Decimal:
-    if not isinstance(value, int | float | str | Decimal) or isinstance(value, str) and not value.isascii():
+    if not isinstance(value, int | float | str | Decimal):
         raise ValueError("is not a number")
     try:
         number = Decimal(repr(value) if isinstance(value, float) else value)
     except ArithmeticError:
         raise ValueError("is not a number") from None
-    if not number.is_finite():
-        raise ValueError("is not a number")
+    if not number.is_finite() or number.adjusted() > 308:
+        raise ValueError("is not a number that a database keeps")
     number = (number.normalize() if number else Decimal(0)) if scale is None else at_scale(number, scale)
     if len(number.normalize().as_tuple().digits) > SQLITE_DIGITS:
         raise ValueError(f"has more than the {SQLITE_DIGITS} digits that SQLite keeps of a decimal")

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 
+from strangler.core.errors import UsageError
+from strangler.core.spec.reader import nearest
+
 Constant = str | None  # as written; the type of the column that takes it decides what it becomes
 
 
@@ -110,7 +113,9 @@ class Mapping:
         if self.source.query is not None:
             return "from.query"
         scripted = [name for name, column in self.columns.items() if column.python is not None]
-        return f"columns.{scripted[0]}.python" if scripted else None
+        if scripted:
+            return f"columns.{scripted[0]}.python"
+        return next((part for part in ("back", "emit") if getattr(self, part) is not None), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,3 +176,10 @@ class Plan:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(mapping.name for mapping in self.mappings)
+
+    def mapping(self, name: str) -> Mapping:
+        """A mapping by its name. Raises UsageError, with the nearest name, if there is none."""
+        for mapping in self.mappings:
+            if mapping.name == name:
+                return mapping
+        raise UsageError(f"{self.file} has no mapping {name!r}{nearest(name, list(self.names))}")
