@@ -1,0 +1,34 @@
+"""What one worker counts: plain numbers, written on the hot path, read by whoever wants them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
+
+
+@dataclass(slots=True)
+class Counters:
+    """Since the start.
+
+    Attributes:
+        connections: of clients, accepted; `connections_open` now.
+        requests: finished, however they ended.
+        upstreams: requests by the upstream that was tried last.
+        statuses: requests by class of the status the client got; ``none`` if it got none.
+        refusals: answers of ours, and answers cut short, by the label of their reason.
+        fallbacks: requests that went to the fallback upstream.
+        retries: requests sent again because a pooled connection had been closed.
+        faults: errors of ours.
+    """
+
+    connections: int = 0
+    connections_open: int = 0
+    requests: int = 0
+    upstreams: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    fallbacks: int = 0
+    retries: int = 0
+    faults: int = 0

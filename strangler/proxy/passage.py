@@ -1,0 +1,472 @@
+"""One request's way through: decided, sent to an upstream, its answer sent back; or answered here.
+
+This is the only place that knows both sides. It decides when a request may be sent a second time, what a failure becomes,
+and whether the client's connection lives on. Bytes are read by the readers, written by the connections.
+"""
+
+from __future__ import annotations
+
+from random import getrandbits, random
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from strangler.core.decide import Decision, Forward, Refuse
+from strangler.core.ladder import OnFailure
+from strangler.core.model import SAFE_METHODS, Side, Upstream
+from strangler.core.request import Request
+from strangler.proxy import answers, reasons
+from strangler.proxy.counters import CLASSES
+from strangler.proxy.exchange import Exchange
+from strangler.proxy.forwarded import client_address, set_lines
+from strangler.proxy.framing import Framing, as_chunk, last_chunk
+from strangler.proxy.headers import REQUEST_NAMES, RESPONSE_NAMES
+from strangler.proxy.heads import request_bytes, response_bytes, trailer_lines
+from strangler.proxy.inbound import Inbound
+from strangler.proxy.reasons import Reason
+from strangler.proxy.response import Response, ResponseReader
+from strangler.proxy.tunnel import Tunnel
+from strangler.proxy.upstream import UpstreamConnection, write
+
+if TYPE_CHECKING:
+    from strangler.proxy.client import ClientConnection
+
+_SCHEME = b"http"
+_VERSIONS = {False: b"1.1", True: b"1.0"}
+_MODERN, _LEGACY = Side.MODERN, Side.LEGACY
+
+
+class Passage:
+    """One request and what becomes of it.
+
+    Attributes:
+        connection: the upstream's, while it carries this request.
+        over: whether the request has ended; nothing more happens then.
+    """
+
+    __slots__ = (
+        "_address",
+        "_body_sent",
+        "_chunked_out",
+        "_decision",
+        "_delimited",
+        "_fell_back",
+        "_first_byte",
+        "_head_sent",
+        "_keep",
+        "_offered",
+        "_reason",
+        "_request_ended",
+        "_request_id",
+        "_response_bytes",
+        "_retried",
+        "_routing",
+        "_side",
+        "_started",
+        "_status",
+        "_upstream",
+        "client",
+        "connection",
+        "inbound",
+        "over",
+    )
+
+    def __init__(self, client: ClientConnection, inbound: Inbound) -> None:
+        self.client = client
+        self.inbound = inbound
+        self.connection: UpstreamConnection | None = None
+        self.over = False
+        self._routing = client.proxy.routing
+        self._started = perf_counter()
+        self._first_byte = 0.0
+        self._decision: Forward | None = None
+        self._side = _LEGACY
+        self._upstream = ""
+        self._address = ""
+        self._request_id = ""
+        self._offered = b""  # the protocol that the upstream was asked to switch to
+        self._fell_back = self._retried = False
+        self._body_sent = self._request_ended = False
+        self._head_sent = self._chunked_out = self._delimited = self._keep = False
+        self._status = 0
+        self._reason: Reason | None = None
+        self._response_bytes = 0
+
+    # The request.
+
+    def begin(self) -> None:
+        """Decide, and ask an upstream or answer."""
+        inbound = self.inbound
+        self._request_id = _request_id(inbound)
+        if inbound.refused is not None:
+            self.answer(inbound.refused)
+            return
+        decision = self._decide()
+        if isinstance(decision, Refuse):
+            self.answer(reasons.of(decision))
+            return
+        self._decision = decision
+        self._ask(decision.upstream, decision.side)
+
+    def more(self) -> None:
+        """More of the request has arrived."""
+        if self.inbound.refused is not None:
+            self.refuse(self.inbound.refused)
+        elif self.connection is not None:
+            pieces: list[bytes] = []
+            self._add_body(pieces)
+            if pieces:
+                self.connection.write(pieces)
+            self._set_due(self.connection)
+
+    def refuse(self, reason: Reason) -> None:
+        """The rest of the request is not wanted."""
+        if self._head_sent:
+            self._cut_short(reason)
+        else:
+            self.answer(reason)
+
+    def client_gone(self) -> None:
+        """Nobody waits for the answer any more."""
+        self._drop_upstream()
+        self._settle(reasons.CLIENT_GONE)
+
+    @property
+    def awaits_client(self) -> bool:
+        """Whether the next move is the client's: it has not sent all, and the upstream takes it."""
+        if self.inbound.complete or self.connection is None or not self.connection.writable:
+            return False
+        return self.inbound.received > 0 or not self.inbound.head.expects_at
+
+    def _decide(self) -> Decision:
+        inbound, client = self.inbound, self.client
+        self._address = client.peer.address
+        table = self._routing.table
+        try:
+            if inbound.head.claims:
+                self._address = client_address(client.peer, inbound.head.claims, client.door.networks)
+            path, _, query = inbound.target.decode("latin-1").partition("?")
+            headers = inbound.head.headers
+            request = Request(inbound.method, path, query, inbound.host_name, self._address, headers)
+            return table.decide(request, random())
+        except Exception as error:
+            client.proxy.fault(error)
+            return table.on_error()
+
+    def _ask(self, upstream: str, side: Side, fresh: bool = False) -> None:
+        """Send the request to an upstream, on a new connection if need be or if `fresh`."""
+        self._upstream, self._side = upstream, side
+        pool = self._routing.pools[upstream]
+        connection = None if fresh else pool.take(self.inbound.method in SAFE_METHODS)
+        if connection is None:
+            pool.connect(self)
+        else:
+            self.carry(connection)
+
+    def carry(self, connection: UpstreamConnection) -> None:
+        """The upstream can be written to."""
+        inbound = self.inbound
+        self.connection = connection
+        self._request_ended = False
+        connection.begin(self, inbound.method)
+        pieces = [self._request_head(connection.pool.upstream)]
+        self._add_body(pieces)
+        connection.write(pieces)
+        if not inbound.complete:
+            self._set_due(connection)
+            self.client.regulate()
+
+    def _set_due(self, connection: UpstreamConnection) -> None:
+        """While the client is at work the upstream is not late, and the other way round."""
+        if not self._head_sent:
+            if self.awaits_client:
+                connection.request_due()
+            else:
+                connection.request_sent()
+
+    def _add_body(self, pieces: list[bytes]) -> None:
+        """Add what has arrived of the body since the last time, and its end."""
+        inbound = self.inbound
+        if inbound.body:
+            self._body_sent = True
+            body = inbound.take_body()
+            pieces += as_chunk(body) if inbound.framing is Framing.CHUNKED else body
+        if inbound.complete and not self._request_ended:
+            self._request_ended = True
+            if inbound.framing is Framing.CHUNKED:
+                pieces.append(last_chunk(trailer_lines(inbound.trailers, REQUEST_NAMES)))
+
+    def _request_head(self, upstream: Upstream) -> bytes:
+        inbound, client = self.inbound, self.client
+        head = inbound.head
+        asked_for = inbound.host or b""
+        version = _VERSIONS[inbound.old_version]
+        ours = [set_lines(client.peer, head.claims, asked_for, _SCHEME, version)]
+        if len(head.request_ids) != 1 or head.request_ids[0] != self._request_id.encode():
+            head.blank(head.request_id_at)
+            ours.append(b"X-Request-Id: %b\r\n" % self._request_id.encode())
+        if inbound.framing is Framing.CHUNKED:
+            ours.append(b"Transfer-Encoding: chunked\r\n")
+        if head.trailers_wanted or inbound.upgrade:
+            ours.append(self._connection_lines())
+        host = _host_for(upstream, inbound.host)
+        return request_bytes(inbound.method.encode(), inbound.target, head, host, self._side is _MODERN, ours)
+
+    def _connection_lines(self) -> bytes:
+        """TE and Upgrade hold for one hop, so each is offered anew (RFC 9110 sections 7.8 and 10.1.4)."""
+        route = self._decision.route if self._decision else None
+        allowed = route.upgrades if route else ("websocket",)
+        offers = [name for name in self.inbound.upgrade if name.decode("latin-1").lower() in allowed]
+        self._offered = offers[0] if offers else b""
+        options = ([b"TE"] if self.inbound.head.trailers_wanted else []) + ([b"Upgrade"] if self._offered else [])
+        return (
+            (b"TE: trailers\r\n" if self.inbound.head.trailers_wanted else b"")
+            + (b"Upgrade: %b\r\n" % self._offered if self._offered else b"")
+            + (b"Connection: %b\r\n" % b", ".join(options) if options else b"")
+        )
+
+    # The answer.
+
+    def receive(self) -> None:
+        """The upstream has sent something."""
+        connection = self.connection
+        assert connection is not None
+        reader = connection.reader
+        if reader.interim:
+            self._send_interim(reader)
+        response = reader.response
+        if response is None or (reader.broken and not self._head_sent):
+            if reader.broken:
+                self.answer(reasons.BAD_RESPONSE)
+            return
+        if response.status == 101:
+            self._switch(connection, response)
+            return
+        pieces = [] if self._head_sent else [self._response_head(response)]
+        self._add_answer(pieces, reader)
+        if pieces:
+            write(self.client.transport, pieces)
+        if reader.complete:
+            self._finish(connection)
+        elif reader.broken:
+            self._cut_short(reasons.BAD_RESPONSE)
+
+    def _add_answer(self, pieces: list[bytes], reader: ResponseReader) -> None:
+        """Add what has arrived of the answer's body, and its end."""
+        if reader.body:
+            body = reader.take_body()
+            self._response_bytes += sum(map(len, body))
+            pieces += as_chunk(body) if self._chunked_out else body
+        if reader.complete and self._chunked_out:
+            pieces.append(last_chunk(trailer_lines(reader.trailers, RESPONSE_NAMES)))
+
+    def _send_interim(self, reader: ResponseReader) -> None:
+        """Pass 1xx on, except to a client that would take it for the answer (RFC 9110 section 15.2)."""
+        interim, reader.interim = reader.interim, []
+        if not self.inbound.old_version:
+            heads = [response_bytes(one.status, one.phrase, one.head) for one in interim]
+            write(self.client.transport, heads)
+
+    def _response_head(self, response: Response) -> bytes:
+        self._head_sent = True
+        self._status = response.status
+        self._first_byte = perf_counter()
+        inbound, head = self.inbound, response.head
+        old = inbound.old_version
+        self._delimited = response.framing in (Framing.NONE, Framing.LENGTH) or not old
+        self._chunked_out = response.framing in (Framing.CHUNKED, Framing.CLOSE) and not old
+        self._keep = inbound.keep_alive and inbound.complete and self._delimited and not self.client.proxy.stopping
+        if head.trailers_at and not self._chunked_out:
+            head.blank(head.trailers_at)
+        if head.locations or head.cookies:
+            self._routing.origins.translate(head, _SCHEME, inbound.host)
+        ours = []
+        if self._chunked_out or (response.coded and not old):
+            ours.append(b"Transfer-Encoding: chunked\r\n")
+        if not self._keep:
+            ours.append(b"Connection: close\r\n")
+        elif old:
+            ours.append(b"Connection: keep-alive\r\n")
+        return response_bytes(response.status, response.phrase, head, ours)
+
+    def _finish(self, connection: UpstreamConnection) -> None:
+        """The answer is complete."""
+        self.connection = None
+        if connection.reader.clean and self._request_ended and connection.writable:
+            connection.pool.put(connection)
+        else:
+            connection.close()
+        self._settle(None)
+        self.client.finished(self.inbound, self._keep)
+
+    def _switch(self, connection: UpstreamConnection, response: Response) -> None:
+        """101: from here on both sides are bytes (RFC 9110 section 7.8)."""
+        early = connection.reader.tunnel
+        switched_to = [name.lower() for name in response.head.upgrades]
+        if early is None or not self._offered or switched_to != [self._offered.lower()]:
+            self.answer(reasons.BAD_RESPONSE)
+            return
+        self._head_sent = True
+        self._status = 101
+        self._first_byte = perf_counter()
+        ours = [b"Connection: Upgrade\r\nUpgrade: %b\r\n" % response.head.upgrades[0]]
+        write(self.client.transport, [response_bytes(101, response.phrase, response.head, ours)])
+        self.connection = None
+        Tunnel(self, self.client, connection, early)
+
+    def tunnel_closed(self, sent: int, received: int) -> None:
+        """The tunnel that this request became has ended, after so many bytes each way."""
+        self.inbound.received = sent
+        self._response_bytes = received
+        self._settle(None)
+
+    # What goes wrong.
+
+    def unreachable(self, reason: Reason) -> None:
+        """No connection to the upstream could be made."""
+        if not self.over:
+            self._fail(reason, stale=False)
+
+    def upstream_gone(self, reason: Reason) -> None:
+        """The upstream's connection ended, or was ended, before the answer was complete."""
+        connection, self.connection = self.connection, None
+        if self.over or connection is None:
+            return
+        if self._head_sent:
+            self._cut_short(reasons.TRUNCATED)
+        elif connection.reader.started:
+            self.answer(reason)
+        else:
+            self._fail(reason, stale=connection.reused and reason is reasons.RESET)
+
+    def break_off(self) -> None:
+        """An error of ours. Must not raise."""
+        if self.over:
+            return
+        try:
+            self.refuse(reasons.ENGINE_ERROR)
+        except Exception as error:
+            self.over = True
+            self.client.proxy.fault(error)
+            self._drop_upstream()
+            self.client.abort()
+
+    def _fail(self, reason: Reason, stale: bool) -> None:
+        """Not one byte of an answer: ask again, ask the fallback, or give up.
+
+        Only a safe request is asked again, and only if nothing of its body has gone. `stale` says that the upstream closed
+        a pooled connection, which tells nothing about the upstream.
+        """
+        decision = self._decision
+        assert decision is not None
+        repeatable = self.inbound.method in SAFE_METHODS and not self._body_sent
+        if stale and repeatable and not self._retried:
+            self._retried = True
+            self.client.proxy.counters.retries += 1
+            self._ask(self._upstream, self._side, fresh=True)
+        elif decision.fallback and repeatable and not self._fell_back:
+            self._fell_back, self._retried = True, False
+            self.client.proxy.counters.fallbacks += 1
+            self._ask(decision.fallback, _LEGACY)
+        elif decision.on_failure is OnFailure.UNAVAILABLE:
+            self.answer(reasons.UNAVAILABLE)
+        else:
+            self.answer(reason)
+
+    def answer(self, reason: Reason) -> None:
+        """Answer the request here."""
+        self._drop_upstream()
+        inbound, client = self.inbound, self.client
+        keep = not reason.closes and inbound.complete and inbound.keep_alive and not client.proxy.stopping
+        self._status = reason.status
+        route = self._decision.route if self._decision else None
+        data = answers.render(
+            reason,
+            request_id=self._request_id,
+            route=route.name if route else "",
+            accepts=[value.decode("latin-1") for name, value in inbound.head.headers if name.lower() == b"accept"],
+            to_head=inbound.method == "HEAD",
+            close=not keep,
+        )
+        write(client.transport, [data])
+        self._settle(reason)
+        client.finished(inbound, keep)
+
+    def _cut_short(self, reason: Reason) -> None:
+        """The answer cannot be completed: the client must not take what it has for all of it."""
+        self._drop_upstream()
+        self._settle(reason)
+        self.client.cut_short(self._delimited)
+
+    def _drop_upstream(self) -> None:
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
+
+    # The end.
+
+    def _settle(self, reason: Reason | None) -> None:
+        """Count, and tell whoever observes. Once."""
+        if self.over:
+            return
+        self.over = True
+        self._reason = reason
+        proxy = self.client.proxy
+        counters = proxy.counters
+        counters.requests += 1
+        counters.statuses[CLASSES[self._status // 100]] += 1
+        if self._upstream:
+            counters.upstreams[self._upstream] += 1
+        if reason is not None:
+            counters.refusals[reason.label] += 1
+        if proxy.observe is not None:
+            try:
+                proxy.observe(self._record())
+            except Exception as error:
+                proxy.fault(error)
+
+    def _record(self) -> Exchange:
+        inbound, now = self.inbound, perf_counter()
+        route = self._decision.route if self._decision else None
+        return Exchange(
+            method=inbound.method,
+            target=inbound.target.decode("latin-1"),
+            client=self._address or self.client.peer.address,
+            route=route.name if route else "",
+            side=str(self._side) if self._upstream else "",
+            upstream=self._upstream,
+            status=self._status,
+            reason=self._reason.label if self._reason else "",
+            request_id=self._request_id,
+            fell_back=self._fell_back,
+            started=self._started,
+            first_byte=(self._first_byte or now) - self._started,
+            duration=now - self._started,
+            request_bytes=inbound.received,
+            response_bytes=self._response_bytes,
+        )
+
+
+_SANE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:/+=@")
+
+
+def _request_id(inbound: Inbound) -> str:
+    """The request's one X-Request-Id if it is sane (1 to 128 plain characters), whoever sent it; else a new one.
+
+    It is a label, nothing is decided by it, so a client may choose its own.
+    """
+    ids = inbound.head.request_ids
+    if len(ids) == 1 and 0 < len(ids[0]) <= 128 and _SANE.issuperset(ids[0]):
+        return ids[0].decode("ascii")
+    return new_id()
+
+
+def new_id() -> str:
+    """A request id of our own: 128 random bits."""
+    return f"{getrandbits(128):032x}"
+
+
+def _host_for(upstream: Upstream, asked_for: bytes | None) -> bytes:
+    """The Host header that an upstream gets."""
+    if upstream.host == "preserve" and asked_for is not None:
+        return asked_for
+    return (upstream.url.authority if upstream.host in ("preserve", "upstream") else upstream.host).encode()

@@ -1,0 +1,121 @@
+"""Connections to one upstream: which idle one carries the next exchange, and how a new one is made.
+
+It knows nothing of requests, except whether one may be sent twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+from strangler.core.model import Upstream
+from strangler.proxy import reasons
+from strangler.proxy.reasons import Reason
+from strangler.proxy.upstream import UpstreamConnection
+
+if TYPE_CHECKING:
+    from strangler.proxy.proxy import Proxy
+
+MAX_IDLE = 256  # connections kept for one upstream
+
+
+class Waiting(Protocol):
+    """Who asked for a connection."""
+
+    over: bool
+
+    def carry(self, connection: UpstreamConnection) -> None: ...
+    def unreachable(self, reason: Reason) -> None: ...
+    def break_off(self) -> None: ...
+
+
+class Pool:
+    """The connections of one worker to one upstream."""
+
+    def __init__(self, name: str, upstream: Upstream, proxy: Proxy) -> None:
+        self.name = name
+        self.upstream = upstream
+        self.proxy = proxy
+        self.retired = False
+        self._idle: deque[UpstreamConnection] = deque()
+        self._connecting: set[asyncio.Task[None]] = set()
+
+    def take(self, repeatable: bool) -> UpstreamConnection | None:
+        """The idle connection used last, or None.
+
+        One that the upstream has closed in the meantime is found out only by using it. A request that must not be sent
+        twice therefore has a look at the socket first.
+        """
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable and (repeatable or not _readable(connection.fileno)):
+                return connection
+            connection.close()
+        return None
+
+    def put(self, connection: UpstreamConnection) -> None:
+        """Keep a connection that stands between two exchanges."""
+        if self.retired or not connection.usable:
+            connection.close()
+            return
+        connection.rest()
+        self._idle.append(connection)
+        if len(self._idle) > MAX_IDLE:
+            self._idle.popleft().close()
+
+    def forget(self, connection: UpstreamConnection) -> None:
+        """The connection has gone."""
+        if connection.passage is None and connection in self._idle:
+            self._idle.remove(connection)
+
+    def connect(self, waiting: Waiting) -> None:
+        """Make a new connection for `waiting`; it hears of it later."""
+        task = asyncio.get_running_loop().create_task(self._connect(waiting))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
+    def retire(self) -> None:
+        """No new exchange: idle connections close now, the others when they are put back."""
+        self.retired = True
+        while self._idle:
+            self._idle.pop().close()
+
+    def close(self) -> None:
+        """Retire, and wait for no new connection either."""
+        self.retire()
+        for task in self._connecting:
+            task.cancel()
+
+    async def _connect(self, waiting: Waiting) -> None:
+        url = self.upstream.url
+        try:
+            async with asyncio.timeout(self.upstream.timeouts.connect):
+                loop = asyncio.get_running_loop()
+                _, connection = await loop.create_connection(lambda: UpstreamConnection(self), url.host, url.port)
+        except TimeoutError:
+            self._report(waiting, reasons.CONNECT_TIMEOUT)
+        except (OSError, UnicodeError):
+            self._report(waiting, reasons.CONNECT_FAILED)
+        else:
+            self._report(waiting, connection)
+
+    def _report(self, waiting: Waiting, outcome: UpstreamConnection | Reason) -> None:
+        try:
+            if isinstance(outcome, Reason):
+                waiting.unreachable(outcome)
+            elif waiting.over:
+                self.put(outcome)
+            else:
+                waiting.carry(outcome)
+        except Exception as error:
+            self.proxy.fault(error)
+            waiting.break_off()
+
+
+def _readable(fileno: int) -> bool:
+    """Whether an idle socket has something to say: its end, or bytes that nobody asked for."""
+    poll = select.poll()
+    poll.register(fileno, select.POLLIN | select.POLLHUP | select.POLLERR)
+    return bool(poll.poll(0))

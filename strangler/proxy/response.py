@@ -1,0 +1,226 @@
+"""Responses as they arrive on one upstream connection: llhttp reads, this says what the next one may be.
+
+Pure: bytes in, one response at a time out, no transport and no clock.
+"""
+
+from __future__ import annotations
+
+import httptools
+
+from strangler.proxy.framing import Framing
+from strangler.proxy.heads import Header, ResponseHead
+
+MAX_HEAD_BYTES = 256 * 1024
+MAX_HEADERS = 1024
+_BODILESS = frozenset({204, 304})
+
+
+class Response:
+    """The head of one response.
+
+    Attributes:
+        phrase: reason phrase, as it arrived.
+        framing: what ends the body; NONE for 1xx, 204, 304 and answers to HEAD.
+        coded: whether Transfer-Encoding said chunked (an answer to HEAD says what GET would get).
+        reusable: whether the connection may carry another exchange.
+    """
+
+    __slots__ = ("coded", "framing", "head", "phrase", "reusable", "status")
+
+    def __init__(self, status: int, phrase: bytes, head: ResponseHead) -> None:
+        self.status = status
+        self.phrase = phrase
+        self.head = head
+        self.framing = Framing.NONE
+        self.coded = False
+        self.reusable = False
+
+
+class _Bad(Exception):
+    """Leaves the parser from within a callback: the upstream's message cannot be trusted."""
+
+
+class ResponseReader:
+    """Reads responses from the bytes of one connection, one for each `expect`.
+
+    Attributes:
+        started: whether any byte has come since `expect`.
+        interim: 1xx responses that nobody has taken yet.
+        response: the final one, once its head is complete.
+        body: pieces that nobody has taken yet.
+        complete: whether the response has ended.
+        broken: whether what came is not a response; nothing more is read.
+        surplus: whether bytes came that belong to no response.
+        tunnel: after a 101, the first bytes of the new protocol; None before.
+    """
+
+    __slots__ = (
+        "_headers",
+        "_least",
+        "_parser",
+        "_phrase",
+        "_progress",
+        "_spent",
+        "_to_head",
+        "body",
+        "broken",
+        "complete",
+        "interim",
+        "response",
+        "started",
+        "surplus",
+        "trailers",
+        "tunnel",
+    )
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._spent = False
+        self.expect("GET")
+
+    def expect(self, method: str) -> None:
+        """The next bytes answer a request with this method."""
+        if self._spent:
+            self._parser = httptools.HttpResponseParser(self)
+            self._spent = False
+        self._to_head = method == "HEAD"
+        self._headers: list[Header] = []
+        self._phrase = b""
+        self._least = 0
+        self._progress = False
+        self.started = False
+        self.interim: list[Response] = []
+        self.response: Response | None = None
+        self.body: list[bytes] = []
+        self.trailers: list[Header] = []
+        self.complete = False
+        self.broken = False
+        self.surplus = False
+        self.tunnel: bytes | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Read on."""
+        self.started = True
+        if self.complete or self.broken:
+            self.surplus = True
+            return
+        self._progress = False
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self.tunnel = data[upgrade.args[0] :]
+        except httptools.HttpParserCallbackError as error:
+            if not isinstance(error.__context__, _Bad):
+                raise
+            self._break()
+        except httptools.HttpParserError:
+            self._break()
+        else:
+            self._weigh(len(data))
+
+    def end(self) -> None:
+        """The upstream closed its side, cleanly."""
+        if self.response is not None and self.response.framing is Framing.CLOSE and not self.broken:
+            self.complete = True
+
+    def take_body(self) -> list[bytes]:
+        """The pieces that have arrived since the last call."""
+        body, self.body = self.body, []
+        return body
+
+    @property
+    def clean(self) -> bool:
+        """Whether the connection stands exactly between two responses."""
+        response = self.response
+        return self.complete and not self.surplus and not self.broken and response is not None and response.reusable
+
+    # What llhttp calls.
+
+    def on_message_begin(self) -> None:
+        if self.complete:
+            self.surplus = True
+            raise _Bad
+        self._headers = []
+        self._phrase = b""
+
+    def on_status(self, phrase: bytes) -> None:
+        self._phrase += phrase
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.complete:  # a trailer of an answer to HEAD
+            self.surplus = True
+            return
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        headers, parser = self._headers, self._parser
+        if len(headers) > MAX_HEADERS:
+            raise _Bad
+        response = Response(parser.get_status_code(), self._phrase, ResponseHead(headers))
+        self._frame(response, parser.get_http_version())
+        self._progress = True
+        if response.head.options:
+            response.head.remove_named()
+        if response.status < 200 and response.status != 101:
+            self.interim.append(response)
+            return
+        self.response = response
+        self._headers = self.trailers
+        if self._to_head:  # llhttp waits for a body now, so this parser is not used again
+            self.complete = self._spent = True
+
+    def on_body(self, piece: bytes) -> None:
+        if self.complete or self.response is None:
+            self.surplus = True
+            return
+        self._progress = True
+        self.body.append(piece)
+
+    def on_message_complete(self) -> None:
+        if self.response is not None and self.response.status != 101:
+            self.complete = True
+
+    # Ours.
+
+    def _frame(self, response: Response, version: str) -> None:
+        """Set how the body ends and whether the connection can outlive it; refuse what two readers could read differently."""
+        head, status = response.head, response.status
+        if version not in ("1.1", "1.0") or not 100 <= status <= 599 or len(head.lengths) > 1:
+            raise _Bad
+        if head.codings:
+            if version == "1.0" or head.lengths or len(head.codings) > 1 or not _is_chunked(head.codings[0]):
+                raise _Bad
+            response.coded = True
+        announced = response.coded or any(int(length) for length in head.lengths)
+        if status < 200:
+            if announced:
+                raise _Bad
+            return
+        response.reusable = b"close" not in head.options if version == "1.1" else b"keep-alive" in head.options
+        if self._to_head:
+            return
+        if status in _BODILESS:
+            # One that announces a body may send it, and it would be taken for the next answer (a 304 may announce a length).
+            response.reusable &= not (response.coded or (announced and status == 204))
+        elif response.coded:
+            response.framing = Framing.CHUNKED
+        elif head.lengths:
+            response.framing = Framing.LENGTH
+        else:
+            response.framing, response.reusable = Framing.CLOSE, False
+
+    def _weigh(self, size: int) -> None:
+        """Bound what is kept of a head, a trailer section or a chunk extension that does not end."""
+        self._least = 0 if self._progress else self._least + size
+        if self._least > MAX_HEAD_BYTES or len(self._headers) > MAX_HEADERS:
+            self._break()
+
+    def _break(self) -> None:
+        if self.complete:
+            self.surplus = True
+        else:
+            self.broken = True
+
+
+def _is_chunked(coding: bytes) -> bool:
+    return coding.strip(b" \t").lower() == b"chunked"

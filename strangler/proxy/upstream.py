@@ -1,0 +1,197 @@
+"""The upstream's side: one connection, which carries one exchange at a time and reads its response.
+
+It decides when an upstream is late. What a response becomes for the client is not its business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from strangler.proxy import reasons
+from strangler.proxy.deadlines import NEVER
+from strangler.proxy.response import ResponseReader
+
+if TYPE_CHECKING:
+    from strangler.proxy.passage import Passage
+    from strangler.proxy.pool import Pool
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """One connection to an upstream.
+
+    Attributes:
+        passage: the request it carries, None while idle.
+        reused: whether it has carried one before.
+        writable: False while the upstream takes less than it is given.
+        deadline: when it is late, on the loop's clock.
+    """
+
+    __slots__ = (
+        "_reading",
+        "_unsent",
+        "deadline",
+        "fileno",
+        "passage",
+        "pool",
+        "reader",
+        "reused",
+        "transport",
+        "usable",
+        "writable",
+    )
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.passage: Passage | None = None
+        self.reader = ResponseReader()
+        self.reused = False
+        self.usable = False
+        self.writable = True
+        self.deadline = NEVER
+        self.fileno = -1
+        self.transport: asyncio.Transport
+        self._reading = True
+        self._unsent = 0
+
+    # What the exchange does.
+
+    def begin(self, passage: Passage, method: str) -> None:
+        """Carry `passage` from now on."""
+        self.passage = passage
+        self.reader.expect(method)
+        self.request_sent()
+
+    def write(self, pieces: list[bytes]) -> None:
+        write(self.transport, pieces)
+
+    def request_sent(self) -> None:
+        """A part of the request was written: the answer is due from now on."""
+        self.deadline = self.pool.proxy.deadlines.now + self.pool.upstream.timeouts.response
+
+    def request_due(self) -> None:
+        """The client is at work, so the upstream is not late."""
+        self.deadline = NEVER
+
+    def rest(self) -> None:
+        """The exchange is over and was clean."""
+        self.passage = None
+        self.reused = True
+        self.deadline = self.pool.proxy.deadlines.now + self.pool.upstream.timeouts.idle
+        self.read(True)
+
+    def read(self, on: bool) -> None:
+        """Let the upstream go on, or have it wait."""
+        if on == self._reading or not self.usable:
+            return
+        self._reading = on
+        if on:
+            self.transport.resume_reading()
+            self._refresh()
+        else:
+            self.transport.pause_reading()
+            self.deadline = NEVER  # it is the client who is slow
+
+    def close(self) -> None:
+        """Leave at once; nothing more is read."""
+        self.passage = None
+        if self.usable:
+            self.usable = False
+            self.transport.abort()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.fileno = transport.get_extra_info("socket").fileno()
+        self.usable = True
+        self.pool.proxy.deadlines.watch(self)
+        self.pool.proxy.upstream_connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        passage = self.passage
+        if passage is None:  # nobody asked for this
+            self.close()
+            return
+        reader = self.reader
+        try:
+            reader.feed(data)
+            if reader.response is not None:
+                self._refresh()
+            passage.receive()
+        except Exception as error:
+            self.pool.proxy.fault(error)
+            passage.break_off()
+
+    def eof_received(self) -> bool:
+        passage = self.passage
+        if passage is not None:
+            try:
+                self.reader.end()
+                if self.reader.complete:
+                    passage.receive()
+            except Exception as error:
+                self.pool.proxy.fault(error)
+                passage.break_off()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.usable = False
+        proxy = self.pool.proxy
+        proxy.deadlines.forget(self)
+        proxy.upstream_connections.discard(self)
+        passage = self.passage
+        self.pool.forget(self)
+        self.passage = None
+        if passage is not None:
+            try:
+                passage.upstream_gone(reasons.RESET)
+            except Exception as error:
+                proxy.fault(error)
+                passage.break_off()
+
+    def pause_writing(self) -> None:
+        self.writable = False
+        self._unsent = self.transport.get_write_buffer_size()
+        if self.passage is not None:
+            self.request_sent()
+            self.passage.client.regulate()
+
+    def resume_writing(self) -> None:
+        self.writable = True
+        if self.passage is not None:
+            self.request_sent()
+            self.passage.client.regulate()
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        unsent = self.transport.get_write_buffer_size()
+        if not self.writable and unsent < self._unsent:  # slow, but it moves
+            self._unsent = unsent
+            self.request_sent()
+            return
+        passage, self.passage = self.passage, None
+        self.deadline = NEVER
+        self.pool.forget(self)
+        self.close()
+        if passage is not None:
+            passage.upstream_gone(reasons.RESPONSE_TIMEOUT)
+
+    def _refresh(self) -> None:
+        """The answer has begun and goes on."""
+        timeouts = self.pool.upstream.timeouts
+        started = self.reader.response is not None
+        self.deadline = self.pool.proxy.deadlines.now + (timeouts.idle if started else timeouts.response)
+
+
+JOIN_UP_TO = 64 * 1024  # bytes; beyond it a copy costs more than a longer list of buffers
+
+
+def write(transport: asyncio.Transport, pieces: list[bytes]) -> None:
+    """Write the pieces in one go."""
+    if len(pieces) == 1:
+        transport.write(pieces[0])
+    elif sum(map(len, pieces)) <= JOIN_UP_TO:
+        transport.write(b"".join(pieces))
+    else:
+        transport.writelines(pieces)
