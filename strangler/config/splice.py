@@ -100,7 +100,7 @@ def insert(text: str, owner: Map, entries: Sequence[Entry], after: Pair | None) 
     """
     neighbour = after or owner.pairs[0]
     mark = _mark(text, neighbour.key)
-    written = [f"{mark}{entry.key}{mark}: {mark}{entry.word}{mark}" for entry in entries]
+    written = [f"{mark}{entry.key}{mark}: {_in_quotes(entry.word, mark)}" for entry in entries]
     if owner.flow:
         return _insert_flow(text, owner, written, after)
     column = _column(text, _first(text, owner))
@@ -109,6 +109,10 @@ def insert(text: str, owner: Map, entries: Sequence[Entry], after: Pair | None) 
         return [Splice(at, at, "".join(line + _line_end(text, at) + " " * column for line in written))]
     at = _behind_comments(text, _line_after(text, _end(text, after)), column)
     return [_new_lines(text, at, [" " * column + line for line in written])]
+
+
+def _in_quotes(word: str, mark: str) -> str:
+    return word if word == "null" or word[0] in "'\"" else mark + word + mark
 
 
 def _insert_flow(text: str, owner: Map, written: list[str], after: Pair | None) -> list[Splice]:

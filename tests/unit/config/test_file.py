@@ -1,0 +1,408 @@
+"""The file on disk: old or new, never between, and never somebody else's work undone."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import multiprocessing
+import os
+import signal
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from strangler.config.edit import Change, edit
+from strangler.config.file import BusyError, ConflictError, Disk, FileError, Snapshot, _locked, read, write
+from strangler.core.model import Stage
+from strangler.core.spec.node import DocumentError
+from strangler.core.units import Seconds, Share
+
+OLD, NEW = "routes: []  # old\n", "routes: []  # new\n"
+FORK = multiprocessing.get_context("fork")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "routes.yaml"
+    path.write_text(OLD)
+    return path
+
+
+def names(path: Path) -> set[str]:
+    """What stands in the folder, but for the lock, which stays."""
+    return {name for name in os.listdir(path.parent) if not name.endswith(".lock")}
+
+
+class TestReadAndWrite:
+    def test_replaces_the_text_and_leaves_nothing_else_behind(self, path: Path) -> None:
+        written = write(read(path), NEW)
+        assert path.read_text() == NEW
+        assert names(path) == {"routes.yaml"}
+        assert written == read(path)
+
+    def test_keeps_a_byte_order_mark_and_line_ends(self, path: Path) -> None:
+        path.write_bytes(b"\xef\xbb\xbfa: 1\r\nb: 2\n")
+        snapshot = read(path)
+        assert snapshot.text == "\ufeffa: 1\r\nb: 2\n"
+        write(snapshot, snapshot.text.replace("1", "3"))
+        assert path.read_bytes() == b"\xef\xbb\xbfa: 3\r\nb: 2\n"
+
+    def test_the_same_text_is_not_written(self, path: Path) -> None:
+        before = path.stat()
+        write(read(path), OLD)
+        assert path.stat() == before
+
+    def test_the_revision_names_the_content(self, path: Path) -> None:
+        before = read(path)
+        after = write(before, NEW)
+        assert before.revision != after.revision == read(path).revision
+
+    def test_one_snapshot_after_another(self, path: Path) -> None:
+        snapshot = read(path)
+        for count in range(5):
+            snapshot = write(snapshot, f"count: {count}\n")
+        assert path.read_text() == "count: 4\n"
+
+    def test_keeps_the_mode(self, path: Path) -> None:
+        path.chmod(0o2640)
+        write(read(path), NEW)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o2640
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+    def test_keeps_the_owner(self, path: Path) -> None:
+        os.chown(path, 12345, 23456)
+        write(read(path), NEW)
+        assert (path.stat().st_uid, path.stat().st_gid) == (12345, 23456)
+
+    def test_keeps_extended_attributes(self, path: Path) -> None:
+        try:
+            os.setxattr(path, "user.origin", b"by hand")
+        except OSError:
+            pytest.skip("no extended attributes on this file system")
+        write(read(path), NEW)
+        assert os.getxattr(path, "user.origin") == b"by hand"
+
+    def test_follows_symbolic_links_and_keeps_them(self, path: Path, tmp_path: Path) -> None:
+        (tmp_path / "etc").mkdir()
+        link, second = tmp_path / "etc" / "link.yaml", tmp_path / "second.yaml"
+        link.symlink_to("../routes.yaml")
+        second.symlink_to(link)
+        write(read(second), NEW)
+        assert second.is_symlink()
+        assert link.is_symlink()
+        assert not path.is_symlink()
+        assert path.read_text() == NEW
+        assert os.listdir(link.parent) == ["link.yaml"]  # lock and temporary file stand beside the real one
+
+    def test_sweeps_what_killed_writers_left_and_nothing_else(self, path: Path) -> None:
+        (path.parent / ".routes.yaml.0123456789abcdef.tmp").write_text("half")
+        kept = {".routes.yaml.swp", ".other.yaml.0123456789abcdef.tmp", ".routes.yaml.0123456789abcdef.tmp~"}
+        for name in kept:
+            (path.parent / name).write_text("not ours")
+        write(read(path), NEW)
+        assert names(path) == {"routes.yaml", *kept}
+
+
+class TestConflict:
+    def test_a_change_since_the_read_is_not_overwritten(self, path: Path) -> None:
+        snapshot = read(path)
+        path.write_text("mine\n")
+        with pytest.raises(ConflictError, match=r"routes\.yaml was changed by someone else: look at it and flip again"):
+            write(snapshot, NEW)
+        assert path.read_text() == "mine\n"
+        assert names(path) == {"routes.yaml"}
+
+    def test_a_change_while_the_new_file_is_written_is_not_overwritten(self, path: Path) -> None:
+        class Editor(Disk):
+            def sync(self, file: int) -> None:
+                path.write_text("mine\n")
+
+        with pytest.raises(ConflictError):
+            write(read(path), NEW, disk=Editor())
+        assert path.read_text() == "mine\n"
+        assert names(path) == {"routes.yaml"}
+
+    def test_a_mode_that_changes_meanwhile_is_not_lost(self, path: Path) -> None:
+        class Admin(Disk):
+            def sync(self, file: int) -> None:
+                path.chmod(0o600)
+
+        path.chmod(0o644)
+        with pytest.raises(ConflictError):
+            write(read(path), NEW, disk=Admin())
+
+    def test_the_same_content_saved_again_is_no_conflict(self, path: Path) -> None:
+        snapshot = read(path)
+        path.unlink()
+        path.write_text(OLD)
+        write(snapshot, NEW)
+        assert path.read_text() == NEW
+
+    def test_a_file_that_is_gone(self, path: Path) -> None:
+        snapshot = read(path)
+        path.unlink()
+        with pytest.raises(ConflictError):
+            write(snapshot, NEW)
+        assert not path.exists()
+
+    def test_a_link_that_leads_elsewhere_by_now(self, path: Path, tmp_path: Path) -> None:
+        link = tmp_path / "link.yaml"
+        link.symlink_to(path)
+        snapshot = read(link)
+        (tmp_path / "other.yaml").write_text(OLD)
+        link.unlink()
+        link.symlink_to("other.yaml")
+        with pytest.raises(ConflictError):
+            write(snapshot, NEW)
+
+
+class TestLock:
+    def test_names_the_holder_and_gives_up(self, path: Path) -> None:
+        snapshot = read(path)
+        message = f"is being written by process {os.getpid()}: "
+        with _locked(snapshot, Seconds(0)), pytest.raises(BusyError, match=message):
+            write(snapshot, NEW, wait=Seconds(0.05))
+        assert path.read_text() == OLD
+
+    def test_is_free_again_after_a_failure(self, path: Path) -> None:
+        snapshot = read(path)
+        with pytest.raises(FileError):
+            write(snapshot, NEW, disk=failing("replace", errno.EIO))
+        write(snapshot, NEW, wait=Seconds(0))
+        assert path.read_text() == NEW
+
+    def test_a_removed_lock_file_is_not_a_lock(self, path: Path) -> None:
+        snapshot = read(path)
+        with _locked(snapshot, Seconds(0)):
+            (path.parent / ".routes.yaml.lock").unlink()
+        write(snapshot, NEW, wait=Seconds(0))
+
+    def test_whoever_may_write_the_file_may_take_the_lock(self, path: Path) -> None:
+        path.chmod(0o664)
+        write(read(path), NEW)
+        assert stat.S_IMODE((path.parent / ".routes.yaml.lock").stat().st_mode) == 0o664
+
+
+def failing(call: str, number: int) -> Disk:
+    """A disk on which one call fails."""
+
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    disk = Disk()
+    setattr(disk, call, fail)
+    return disk
+
+
+class TestFailure:
+    @pytest.mark.parametrize(
+        ("call", "number", "message"),
+        [
+            ("create", errno.EROFS, "is on a read-only mount: change it where it comes from"),
+            ("create", errno.EACCES, "the folder of .* may not be written by this user"),
+            ("create", errno.ENOSPC, "no space left for .*, which is as it was: make room"),
+            ("write", errno.ENOSPC, "no space left for .*, which is as it was: make room"),
+            ("write", errno.EDQUOT, "no space left"),
+            ("write", errno.EIO, "cannot be written, and is as it was: Input/output error"),
+            ("sync", errno.EIO, "cannot be written, and is as it was: Input/output error"),
+            ("replace", errno.EBUSY, "is mounted by itself and cannot be replaced: mount its folder"),
+            ("replace", errno.EXDEV, "is mounted by itself and cannot be replaced: mount its folder"),
+            ("replace", errno.EPERM, "may not be written by this user"),
+        ],
+    )
+    def test_one_line_that_says_what_to_do(self, path: Path, call: str, number: int, message: str) -> None:
+        with pytest.raises(FileError, match=message) as caught:
+            write(read(path), NEW, disk=failing(call, number))
+        assert "\n" not in str(caught.value)
+        assert path.read_text() == OLD
+        assert names(path) == {"routes.yaml"}
+
+    def test_an_interrupt_leaves_nothing_behind(self, path: Path) -> None:
+        class Interrupted(Disk):
+            def sync(self, file: int) -> None:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            write(read(path), NEW, disk=Interrupted())
+        assert names(path) == {"routes.yaml"}
+
+    def test_short_writes_are_continued(self, path: Path) -> None:
+        class Slow(Disk):
+            def write(self, file: int, data: bytes) -> int:
+                return super().write(file, data[:3])
+
+        write(read(path), NEW, disk=Slow())
+        assert path.read_text() == NEW
+
+    def test_a_folder_that_cannot_be_synced_says_that_the_file_was_written(self, path: Path) -> None:
+        class Folders(Disk):
+            def __init__(self, number: int) -> None:
+                self.number = number
+
+            def sync(self, file: int) -> None:
+                if stat.S_ISDIR(os.fstat(file).st_mode):
+                    raise OSError(self.number, "no")
+
+        with pytest.raises(FileError, match="was written, but may not survive"):
+            write(read(path), NEW, disk=Folders(errno.EIO))
+        assert path.read_text() == NEW
+        write(read(path), OLD, disk=Folders(errno.EINVAL))  # some file systems have no such call
+        assert path.read_text() == OLD
+
+    def test_a_file_without_write_permission_is_meant_to_stay_even_for_root(self, path: Path) -> None:
+        path.chmod(0o444)
+        with pytest.raises(FileError, match="is read-only: run chmod u\\+w"):
+            write(read(path), NEW)
+        assert path.read_text() == OLD
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write to read-only folders")
+    def test_a_read_only_folder(self, path: Path) -> None:
+        path.parent.chmod(0o555)
+        try:
+            with pytest.raises(FileError, match="the folder of"):
+                write(read(path), NEW)
+        finally:
+            path.parent.chmod(0o755)
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+    def test_an_owner_that_cannot_be_kept(self, path: Path) -> None:
+        os.chown(path, 12345, 12345)
+        with pytest.raises(FileError, match="belongs to user 12345, group 12345, which would be lost"):
+            write(read(path), NEW, disk=failing("chown", errno.EPERM))
+        assert path.read_text() == OLD
+        assert names(path) == {"routes.yaml"}
+
+    def test_not_a_file(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "circle").symlink_to("circle")
+        (tmp_path / "dangling").symlink_to("nowhere")
+        for place, message in {
+            tmp_path / "missing": "is not there: name the file with -c",
+            tmp_path / "dangling": "is not there: name the file with -c",
+            tmp_path / "pipe" / "x": "is not there: name the file with -c",
+            tmp_path: "is a folder: name the file in it",
+            tmp_path / "pipe": "is not a regular file",
+            Path("/dev/null"): "is not a regular file",
+            tmp_path / "circle": "leads in a circle",
+        }.items():
+            with pytest.raises(FileError, match=message):
+                read(place)
+
+    def test_not_text(self, path: Path) -> None:
+        path.write_bytes(b"ok: 1\n\xff")
+        with pytest.raises(DocumentError, match="not UTF-8 \\(line 2\\)"):
+            read(path)
+
+
+@contextlib.contextmanager
+def mounted(target: Path, *arguments: str) -> Iterator[None]:
+    """A real mount, where the machine allows one."""
+    if subprocess.run(["mount", *arguments, str(target)], capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(target)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+class TestMounts:
+    def test_a_file_mounted_by_itself(self, path: Path, tmp_path: Path) -> None:
+        inside = tmp_path / "container" / "routes.yaml"
+        inside.parent.mkdir()
+        inside.touch()
+        with mounted(inside, "--bind", str(path)):
+            with pytest.raises(FileError, match="is mounted by itself"):
+                write(read(inside), NEW)
+            assert names(inside) == {"routes.yaml"}
+        assert path.read_text() == OLD
+
+    def test_a_read_only_mount(self, tmp_path: Path) -> None:
+        with mounted(tmp_path, "-t", "tmpfs", "-o", "size=64k", "tmpfs"):
+            path = tmp_path / "routes.yaml"
+            path.write_text(OLD)
+            subprocess.run(["mount", "-o", "remount,ro", str(tmp_path)], check=True)
+            with pytest.raises(FileError, match="is on a read-only mount"):
+                write(read(path), NEW)
+
+    def test_a_full_disk(self, tmp_path: Path) -> None:
+        with mounted(tmp_path, "-t", "tmpfs", "-o", "size=64k", "tmpfs"):
+            path = tmp_path / "routes.yaml"
+            path.write_text(OLD)
+            with pytest.raises(FileError, match="no space left"):
+                write(read(path), NEW * 10_000)
+            assert path.read_text() == OLD
+            assert names(path) == {"routes.yaml"}
+            write(read(path), NEW)
+
+
+def flip_many(path: Path, route: str, times: int) -> None:
+    """Raise a route's weight by steps; whoever loses a race looks again, and must find there what it wrote last."""
+    done = 0
+    while done < times:
+        snapshot = read(path)
+        assert edit(snapshot.text, [Change(route, weight=Share(done / times))]) == snapshot.text
+        with contextlib.suppress(ConflictError):
+            write(snapshot, edit(snapshot.text, [Change(route, weight=Share((done + 1) / times))]))
+            done += 1
+
+
+def join(process: multiprocessing.process.BaseProcess) -> int | None:
+    process.join(60)
+    assert not process.is_alive()
+    return process.exitcode
+
+
+class TestRace:
+    def test_nothing_is_lost_between_two_writers(self, path: Path) -> None:
+        path.write_text("routes:\n- name: a\n  match: {path: /a}\n- {name: b, match: {path: /b}}\n")
+        processes = [FORK.Process(target=flip_many, args=(path, route, 100)) for route in ("a", "b")]
+        for process in processes:
+            process.start()
+        assert [join(process) for process in processes] == [0, 0]
+        text = path.read_text()
+        assert text == "routes:\n- name: a\n  match: {path: /a}\n  weight: 100%\n- {name: b, match: {path: /b}, weight: 100%}\n"
+
+    def test_of_two_that_read_the_same_one_wins(self, path: Path) -> None:
+        snapshots: list[Snapshot] = [read(path), read(path)]
+        write(snapshots[0], NEW)
+        with pytest.raises(ConflictError):
+            write(snapshots[1], "routes: []  # newer\n")
+
+
+def write_for_ever(path: Path) -> None:
+    texts = [body(stage) for stage in (Stage.CANARY, Stage.SHADOW)]
+    while True:
+        for text in texts:
+            write(read(path), text)
+
+
+def body(stage: Stage) -> str:
+    """Large enough that a kill may fall inside the write."""
+    return f"routes:\n- name: a\n  stage: {stage}\n" + "# a comment that fills the file\n" * 20_000
+
+
+def test_killed_at_any_point_the_file_is_old_or_new_and_the_lock_is_free(path: Path) -> None:
+    random, valid = Random(1), {body(Stage.CANARY), body(Stage.SHADOW)}
+    path.write_text(body(Stage.SHADOW))
+    for _ in range(20):
+        process = FORK.Process(target=write_for_ever, args=(path,))
+        process.start()
+        join_after(process, random.uniform(0.005, 0.05))
+        assert path.read_text() in valid
+        snapshot = read(path)
+        write(snapshot, body(Stage.CANARY if "stage: shadow" in snapshot.text else Stage.SHADOW), wait=Seconds(1))
+        assert names(path) == {"routes.yaml"}  # what the killed one left has been swept
+        assert path.read_text() in valid
+
+
+def join_after(process: multiprocessing.process.BaseProcess, seconds: float) -> None:
+    """Kill a process that works for this long; the draw of the point, not the time, is what the test is about."""
+    process.join(seconds)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    assert join(process) == -signal.SIGKILL
