@@ -48,7 +48,7 @@ def _mapping_problems(outcome: Outcome, path: Path) -> list[tuple[str, Problem]]
     known: set[str] = set()
     for file in outcome.config.mappings:
         try:
-            known.update(reconcile.mapping_names(Path(file), environment()))
+            known.update(reconcile.mapping_names(file))
         except ConfigError as error:
             found.extend((error.file, problem) for problem in error.problems)
     if not found:

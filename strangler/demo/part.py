@@ -1,0 +1,86 @@
+"""A part of the demo that runs as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Mapping
+from contextlib import suppress
+
+from strangler.core.errors import UnreachableError
+
+START_SECONDS = 20.0
+STOP_SECONDS = 5.0
+
+
+class Part:
+    """One child process: started, known to be ready by a line it prints, stopped with SIGTERM and then SIGKILL."""
+
+    def __init__(self, name: str, process: Process) -> None:
+        self.name, self.process = name, process
+        self._complaints = asyncio.create_task(process.stderr.read() if process.stderr else asyncio.sleep(0, b""))
+
+    @property
+    def running(self) -> bool:
+        return self.process.returncode is None
+
+    async def stop(self) -> None:
+        """Stop it, and wait until it is gone."""
+        if self.running:
+            with suppress(ProcessLookupError):
+                self.process.terminate()
+            try:
+                await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
+            except TimeoutError:
+                self.process.kill()
+                await self.process.wait()
+        await self._complaints
+
+    async def complaints(self) -> str:
+        """What it wrote to standard error, once it has ended."""
+        return (await self._complaints).decode(errors="replace").strip() or "nothing"
+
+    async def until(self, text: str) -> None:
+        """Wait for a line of its output that holds `text`. Raises UnreachableError if none comes in time."""
+        try:
+            await asyncio.wait_for(self._line_with(text), START_SECONDS)
+        except (TimeoutError, EOFError):
+            await self.stop()
+            raise UnreachableError(f"{self.name} never said {text!r}; it complained: {await self.complaints()}") from None
+
+    async def _line_with(self, text: str) -> None:
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
+            if text in line.decode(errors="replace"):
+                return
+        raise EOFError
+
+    async def output(self) -> str:
+        """What it prints until it ends, and nothing of what it complained about."""
+        text = await self.process.stdout.read() if self.process.stdout else b""
+        await self.process.wait()
+        return text.decode()
+
+
+async def start(name: str, *arguments: str, environ: Mapping[str, str], ready: str = "") -> Part:
+    """Run ``python -m ARGUMENTS``; with `ready`, wait until a line with that text comes.
+
+    Raises UnreachableError with what it said if it ends first, or does not get ready in time.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", *arguments, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=dict(environ)
+    )
+    part = Part(name, process)
+    if ready:
+        await part.until(ready)
+    return part
+
+
+async def run(name: str, *arguments: str, environ: Mapping[str, str]) -> None:
+    """Run ``python -m ARGUMENTS`` to its end. Raises UnreachableError with what it said if that was not success."""
+    part = await start(name, *arguments, environ=environ)
+    await part.output()
+    await part.stop()
+    if part.process.returncode:
+        raise UnreachableError(f"{name} failed; it complained: {await part.complaints()}")
