@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from strangler.core.bucket import bucket
-from strangler.core.ladder import OnFailure, Rung, Who, on_failure, rung
+from strangler.core.ladder import OnFailure, Rung, on_failure, rung
 from strangler.core.match import Predicate, Tree, predicates
 from strangler.core.model import SAFE_METHODS, Config, Match, Missing, Route, Side, Stage, Sticky
 from strangler.core.request import Request
@@ -86,27 +86,34 @@ class Table:
         self.plans = tuple(Plan(route, bool(owned.intersection(route.data))) for route in config.routes)
         self.tree = Tree(self.plans)
         self.unmatched = Forward(None, None, Side.LEGACY, config.default)
-        self._past_shadow = any(past_shadow(route) for route in config.routes)
+        legacies = {config.default, *(route.legacy for route in config.routes)}
+        self._all_one_legacy = len(legacies) == 1 and not any(past_shadow(route) for route in config.routes)
 
     def decide(self, request: Request, draw: float) -> Decision:
         """Decide one request. `draw` is uniform in [0, 1), fresh for every request."""
         path = canonical(request.path)
         if path.ambiguous:
-            return self._decide_ambiguous(request, path.segments, path.ambiguous)
+            return self._decide_ambiguous(request, path.ambiguous)
         plan = self.tree.first(request, path.segments)
         return plan.decide(request, path.segments, draw) if plan else self.unmatched
 
-    def _decide_ambiguous(self, request: Request, segments: Segments, reason: str) -> Decision:
+    def _decide_ambiguous(self, request: Request, reason: str) -> Decision:
         """Legacy, without a copy, if every route that could match is still at legacy or shadow; else a refusal."""
-        found = [self.tree.first(request, reading) for reading in readings(request.path) | {segments}]
+        if self._all_one_legacy:
+            return self.unmatched
+        refusal = Refuse(400, f"ambiguous_path_{reason}")
+        ways = readings(request.path)
+        if ways is None:
+            return refusal
+        found = [self.tree.first(request, way) for way in ways]
         upstreams = {plan.route.legacy if plan else self.config.default for plan in found}
         if len(upstreams) > 1 or any(plan and past_shadow(plan.route) for plan in found):
-            return Refuse(400, f"ambiguous_path_{reason}")
+            return refusal
         return Forward(None, None, Side.LEGACY, upstreams.pop())
 
     def on_error(self) -> Decision:
         """What to do when deciding itself failed (an error of ours): never send a write to the wrong system."""
-        return Refuse(503, "routing_error") if self._past_shadow else self.unmatched
+        return self.unmatched if self._all_one_legacy else Refuse(503, "routing_error")
 
 
 def past_shadow(route: Route) -> bool:
@@ -141,17 +148,15 @@ def _variants(route: Route, moved: bool, *, below: bool) -> tuple[Forward, ...]:
 
 
 def _forward(route: Route, moved: bool, *, safe: bool, below: bool, copied: bool) -> Forward:
-    row = rung(route, safe=safe, below=below)
+    row = rung(route, safe=safe, below=below, moved=moved)
     names = {Side.LEGACY: route.legacy, Side.MODERN: route.modern}
-    # Writes belong where the data is owned: a canary whose data has moved serves them from modern.
-    side = Side.MODERN if row.who is Who.UNSAFE_DATA and moved else row.served_by
     failure = on_failure(row, route, safe=safe, moved=moved)
     copies = copied and row.copies_to is not None and row.stage in route.shadow.during
     return Forward(
         route,
         row,
-        side,
-        names[side],
+        row.served_by,
+        names[row.served_by],
         copies_to=names[row.copies_to] if row.copies_to and copies else "",
         fallback=route.legacy if failure is OnFailure.FALLBACK else "",
         on_failure=failure,

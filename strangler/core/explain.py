@@ -67,7 +67,7 @@ def explain(config: Config, request: Request, draw: float = 0.5) -> Explanation:
         request,
         path.segments,
         path.ambiguous,
-        tuple(sorted(readings(request.path))) if path.ambiguous else (),
+        tuple(sorted(readings(request.path) or ())) if path.ambiguous else (),
         verdicts,
         winner,
         _stand(winner, request, path.segments, draw) if winner else None,

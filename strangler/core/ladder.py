@@ -18,6 +18,7 @@ class Who(StrEnum):
     BELOW = "bucket < weight"
     REST = "bucket ≥ weight"
     UNSAFE_DATA = "unsafe method, route with data"
+    UNSAFE_MOVED = "the same, after the cutover"
 
 
 class OnFailure(StrEnum):
@@ -46,18 +47,20 @@ LADDER: tuple[Rung, ...] = (
     Rung(Stage.CANARY, Who.REST, Side.LEGACY, copies_to=Side.MODERN),
     # Writes of a route with data are never split by weight: they all move at once, in a cutover (section 5).
     Rung(Stage.CANARY, Who.UNSAFE_DATA, Side.LEGACY, copies_to=Side.MODERN),
+    Rung(Stage.CANARY, Who.UNSAFE_MOVED, Side.MODERN, copies_to=Side.LEGACY),
     Rung(Stage.MODERN, Who.ALL, Side.MODERN, copies_to=Side.LEGACY, falls_back=True),
     Rung(Stage.RETIRED, Who.ALL, Side.MODERN),
 )
 _ROWS = {(rung.stage, rung.who): rung for rung in LADDER}
 
 
-def rung(route: Route, *, safe: bool, below: bool) -> Rung:
-    """The row for one request of `route`: whether its method is safe, and whether its bucket is below the weight."""
+def rung(route: Route, *, safe: bool, below: bool, moved: bool) -> Rung:
+    """The row for one request of `route`: whether its method is safe, whether its bucket is below the weight, and whether
+    modern owns the route's data."""
     if route.stage is not Stage.CANARY:
         return _ROWS[route.stage, Who.ALL]
     if route.data and not safe:
-        return _ROWS[Stage.CANARY, Who.UNSAFE_DATA]
+        return _ROWS[Stage.CANARY, Who.UNSAFE_MOVED if moved else Who.UNSAFE_DATA]
     return _ROWS[Stage.CANARY, Who.BELOW if below else Who.REST]
 
 

@@ -2,7 +2,8 @@
 
 Templates are kept in a tree of segments, one tree per host pattern. A search visits only the nodes whose segments the
 path has, and leaves a branch as soon as every route in it stands later in the file than the best one found. What is
-left to scan are routes with the *same* host and template that differ in method, header, query or cookie.
+left to scan are routes with the *same* host and template that differ in method, header, query or cookie, and different
+regexes at the same place.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ class Tree(Generic[EntryT]):
         self._any: _Node[EntryT] = _Node(0)
         self._hosts: dict[str, _Node[EntryT]] = {}
         self._suffixes: dict[str, _Node[EntryT]] = {}  # ".example.org" for "*.example.org"
+        self._most_dots = max((entry.match.host.count(".") for entry in entries if entry.match.host.startswith("*.")), default=0)
         for entry in entries:
             self._add(entry)
 
@@ -135,10 +137,13 @@ class Tree(Generic[EntryT]):
         roots = [self._any]
         if self._hosts and host in self._hosts:
             roots.append(self._hosts[host])
-        if self._suffixes:
-            labels = host.removeprefix("*").split(".")
-            suffixes = ("." + ".".join(labels[start:]) for start in range(1, len(labels)))
-            roots.extend(self._suffixes[suffix] for suffix in suffixes if suffix in self._suffixes)
+        dot = len(host)
+        for _ in range(self._most_dots):  # not once per dot of the host: a client may send thousands
+            dot = host.rfind(".", 0, dot)
+            if dot <= 0:  # a suffix needs a label in front of it
+                break
+            if host[dot:] in self._suffixes:
+                roots.append(self._suffixes[host[dot:]])
         return roots
 
 
@@ -184,5 +189,12 @@ def _covering(node: _Node[EntryT], parts: tuple[Part, ...], depth: int) -> Itera
                 yield from _covering(child, parts, depth + 1)
     elif isinstance(part, Parameter) and part.regex in node.regexes:
         yield from _covering(node.regexes[part.regex][1], parts, depth + 1)
-    if node.parameter is not None and part != Literal("") and isinstance(part, Literal | Parameter):
+    if node.parameter is not None and _never_empty(part):
         yield from _covering(node.parameter, parts, depth + 1)
+
+
+def _never_empty(part: Part) -> bool:
+    """Whether a part stands for one segment that is not empty, as a parameter without regex wants it."""
+    if isinstance(part, Literal):
+        return part.text != ""
+    return isinstance(part, Parameter) and not (part.regex and part.fits(""))

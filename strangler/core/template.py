@@ -11,6 +11,7 @@ from strangler.core.target import AMBIGUOUS, Segments
 MAX_SEGMENTS = 64  # the segment tree is searched to this depth, whatever a client sends
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_FOREIGN = re.compile(r"\*+|[:<](?P<name>[A-Za-z_]\w*)>?")  # how other routers write a parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,12 @@ def parse_template(text: str) -> Template:
     """Read a path template. Raises ValueError with what to write instead."""
     if not text.startswith("/"):
         raise ValueError(f"{text!r} does not start with /")
-    if "?" in text.partition("{")[0]:
+    segments = _segments(text)
+    if any("?" in re.sub(r"\{.*\}", "", segment) for segment in segments):
         raise ValueError(f"{text!r} has a query: match it with `query:`")
-    parts = tuple(_part(segment, text) for segment in _segments(text))
+    if "" in segments[:-1]:
+        raise ValueError(f"{text!r} can never be matched: such paths are ambiguous (empty_segment) and get no route")
+    parts = tuple(_part(segment, text) for segment in segments)
     rest = [index for index, part in enumerate(parts) if isinstance(part, Rest)]
     if rest and rest[0] != len(parts) - 1:
         raise ValueError(f"{text!r}: {{{parts[rest[0]].name}...}} takes the rest, so nothing can follow it")  # type: ignore[union-attr]
@@ -127,6 +131,10 @@ def _check_regex(regex: str, text: str) -> None:
 
 
 def _check_literal(segment: str, text: str) -> None:
+    foreign = _FOREIGN.fullmatch(segment)
+    if foreign:
+        ours = f"{{{foreign['name']}}}" if foreign["name"] else "{name} for one segment, {name...} for the rest"
+        raise ValueError(f"{text!r}: {segment!r} would be those very characters: write {ours}")
     if "%" in segment or not segment.isprintable():
         raise ValueError(f"{text!r}: write the characters themselves, not their percent-encoding")
     for reason, pattern in AMBIGUOUS:
