@@ -280,8 +280,9 @@ class _Plan:
             if pair:
                 _check_value(pair, key, asked.name)
             return None if _says(key, will or self._unsaid(key), word) else word
-        inherits_another = will is not was and id(node) in self.routes
-        return _in_words(was or self._unsaid(key), key, node) if inherits_another else None
+        if id(node) not in self.routes or self._sense(will or self._unsaid(key)) == self._sense(was or self._unsaid(key)):
+            return None
+        return _in_words(was or self._unsaid(key), key, node)
 
     def _unsaid(self, key: str) -> Node | str:
         return self.document.defaults.get(key) or _UNSAID[key]

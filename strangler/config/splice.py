@@ -80,8 +80,10 @@ def rewrite(text: str, owner: Map, pair: Pair, word: str, *, keep_anchor: bool =
 
 def hand_over(text: str, scalar: Scalar, place: tuple[int, int]) -> Splice:
     """Write an anchored scalar, anchor and all, over an alias of it, so that later aliases find it there."""
-    anchor = next(found["anchor"] for found in _written(text, scalar).properties if found["anchor"])
-    return Splice(*place, f"&{anchor} {quote(scalar)}")
+    written = _written(text, scalar)
+    properties = [found[0].strip() for found in written.properties]
+    tagged_nothing = written.empty and len(properties) > 1  # which some read as "", not as null
+    return Splice(*place, " ".join([*properties, "" if tagged_nothing else quote(scalar)]))
 
 
 def quote(scalar: Scalar) -> str:
@@ -123,7 +125,8 @@ def _insert_flow(text: str, owner: Map, written: list[str], after: Pair | None) 
     if after is None:
         return [Splice(opening + 1, opening + 1, "".join(f"{entry}, " for entry in written))]
     at = _end(text, after)
-    return [Splice(at, at, "".join(f", {entry}" for entry in written))]
+    space = " " if text[at - 1] == ":" else ""  # `match:,` is no key to every parser
+    return [Splice(at, at, space + "".join(f", {entry}" for entry in written))]
 
 
 def _written(text: str, scalar: Scalar) -> _Written:

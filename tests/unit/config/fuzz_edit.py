@@ -74,7 +74,7 @@ def split_routes(document: Any) -> tuple[Any, list[tuple[Any, Any, Any]]]:
             continue
         rest.setdefault("others", []).append({key: value for key, value in route.items() if key not in ("stage", "weight")})
         stage, weight = (route.get(key, defaults.get(key, unsaid)) for key, unsaid in (("stage", "legacy"), ("weight", "0%")))
-        routes.append((route.get("name"), stage, weight))
+        routes.append((route.get("name"), stage or None, weight or None))  # with a tag, nothing is "" and not null
     return rest, routes
 
 
@@ -144,6 +144,8 @@ class Writer:
             prefix = f"&{name} "
         if self.chance(0.05):
             prefix += self.pick(["!!str ", "! "] if key != "weight" else ["!!str ", "!!float "])
+        if self.chance(0.04):
+            return prefix.strip() + " "  # nothing but its anchor
         return prefix + self.quoted(text)
 
     def quoted(self, text: str) -> str:
@@ -209,7 +211,8 @@ class Writer:
         self.in_block = False
         if style == 0:
             self.lines.append(f"{head}? {quoted}{self.comment()}")
-            self.add(f"{pad}: ", self.scalar(key, False) + self.comment())
+            if self.chance(0.9):
+                self.add(f"{pad}: ", self.scalar(key, False) + self.comment())
         elif style == 1:
             self.lines.append(f"{head}{quoted}{colon}{self.comment()}")
             self.add(f"{pad}   ", self.scalar(key, False) + self.comment())
@@ -324,6 +327,10 @@ class Writer:
             self.section("extra")
         if self.chance(0.08):
             items = [self.flow_route(name) for name in names]
+            items = [
+                self.pair("name", self.quoted(name)) if self.chance(0.1) else item
+                for item, name in zip(items, names, strict=True)
+            ]
             self.add("routes: ", "[" + self.pick([", ", ",\n  "]).join(items) + "]" + self.comment())
         else:
             self.lines.append("routes:" + self.comment())
@@ -426,7 +433,7 @@ def undo(before: str, asked: list[Change]) -> list[Change] | None:
     return [Change(change.route, Stage(was[change.route][0]), was[change.route][1]) for change in asked]
 
 
-TOUCHABLE = re.compile(r"stage|weight|\*|%|name|match|[{}\[]|" + "|".join(STAGES))
+TOUCHABLE = re.compile(r"stage|weight|[*&]|%|name|match|[{}\[]|^\s*:\s|" + "|".join(STAGES))
 INSERTED = re.compile(r"""\s*(- +)?(["']?)(stage|weight)\2: .*\s*""")
 
 
@@ -480,28 +487,33 @@ def check_mutated(random: Random, sample: Sample, asked: list[Change]) -> bool:
     return bool(before)
 
 
-def run(random: Random, refused: Counter[str]) -> None:
-    """One document: the laws, then a mutation of it."""
+def check_sample(random: Random) -> bool:
+    """One random document and its laws. False if it was refused, for the one reason there may be."""
     sample = generate(random)
-    asked = changes(random, sample.names)
     try:
-        check(sample, asked)
+        check(sample, changes(random, sample.names))
     except EditError as error:
-        refused[re.sub(r"\d+", "N", str(error))] += 1
-    refused["(mutations edited)"] += check_mutated(random, sample, asked)
+        if "that is no word from a route it merges" not in str(error):  # a stage that is a mapping: no such file is run
+            raise
+        return False
+    return True
+
+
+def check_mutation(random: Random) -> bool:
+    sample = generate(random)
+    return check_mutated(random, sample, changes(random, sample.names))
 
 
 def main(count: int, seed: int) -> None:
-    refused: Counter[str] = Counter()
+    edited: Counter[str] = Counter()
     for number in range(seed, seed + count):
         try:
-            run(Random(number), refused)
+            edited["samples"] += check_sample(Random(number))
+            edited["mutations"] += check_mutation(Random(number))
         except BaseException:
             print(f"seed {number}")
             raise
-    print(f"{count} documents from seed {seed}; generator: {dict(GENERATED)}; refusals:")
-    for message, times in refused.most_common():
-        print(f"{times:7} {message}")
+    print(f"{count} documents and a mutation of each, from seed {seed}; edited: {dict(edited)}; generated: {dict(GENERATED)}")
 
 
 if __name__ == "__main__":
