@@ -68,6 +68,6 @@ class Allowance:
         refusal = self.budget.refusal(deletes, self.standing, source_rows=self.source_rows)
         if refusal:
             raise Refusal(
-                f"{self.mapping}: {refusal}; {self.spent:,} were deleted, nothing more is. If those rows really are gone, raise "
-                f"the budget: --max-deletes {deletes} --max-delete-share 100%"
+                f"{self.mapping}: {refusal}. Stopped after {self.spent:,} deletions. If those rows really are gone, raise the "
+                f"budget: --max-deletes {deletes} --max-delete-share 100%"
             )

@@ -55,7 +55,7 @@ def encode_found(kind: Kind, value: Any) -> bytes:
     try:
         return _framed(kind.text(kind.fit(value)))
     except ValueError:
-        return b"X" + _framed(ANY.text(ANY.fit(value)))
+        return b"X" + _framed(ANY.text(value))
 
 
 def _framed(payload: bytes) -> bytes:

@@ -89,13 +89,13 @@ def _is_whole(value: Any) -> bool:
 
 
 def _fit_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    if not isinstance(value, str):
-        raise ValueError(f"is a {type(value).__name__}, which has no one spelling as text: use `sql`, `map` or `convert`")
-    return value
+    raise ValueError(f"is a {type(value).__name__}, which has no one spelling as text: use `sql`, `map` or `convert`")
 
 
 def _fit_float(value: Any) -> float:

@@ -199,18 +199,22 @@ class Report:
     def lines(self, *, values: bool = False) -> Iterator[str]:
         """For people: the answer first, then why, then what to do."""
         look = _plain if values else mask
-        yield f"{self.mapping}: {self.verdict.replace('_', ' ')}" + (f", {self.why_not_clean}" if self.why_not_clean else "")
+        yield f"{self.mapping}: {self.verdict.replace('_', ' ')}{': ' if self.why_not_clean else ''}{self.why_not_clean}"
         looked = f"{self.chunks:,} chunk{'s' if self.chunks != 1 else ''}, {'all' if self.covered else 'not all'} keys"
         yield f"  {self.old}: {self.old_rows:,} rows   {self.new}: {self.new_rows:,} rows   ({looked})"
-        yield from self._drift_lines(look)
+        yield from self._counted_lines()
+        if self.old_rows:
+            yield from self._row_lines(look)
         yield from (f"  note: {count:,} {text}" for text, count in self.notes.items())
         if self.drifted and self.verdict is Verdict.DRIFT:
             yield f"Next: `backfill {self.mapping}` writes what the mapping says over what the new side has."
 
-    def _drift_lines(self, look: Any) -> Iterator[str]:
+    def _counted_lines(self) -> Iterator[str]:
         for kind, meaning in _MEANING.items():
             if self.counts.get(kind):
                 yield f"  {kind.value:<8}{self.counts[kind]:>8,}   {meaning}{self._columns(kind)}"
+
+    def _row_lines(self, look: Any) -> Iterator[str]:
         for each in self.differences[:SHOWN]:
             cells = ", ".join(f"{cell.column} ({look(cell.old)} → {look(cell.new)})" for cell in each.cells)
             yield f"    {each.kind.value:<8} {show(each.key)}{'   ' + cells if cells else ''}"

@@ -10,12 +10,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, TableClause, and_, collate, func, literal_column, or_, select, tuple_
+from sqlalchemy import (
+    ColumnClause,
+    ColumnElement,
+    Connection,
+    Select,
+    TableClause,
+    and_,
+    collate,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 
 from reconcile.chunk import Chunk, Key, show
 from reconcile.database import Database
 from reconcile.kind import Kind
-from strangler.core.errors import Refusal
+from strangler.core.errors import Refusal, UsageError
 
 _CODE_POINT_ORDER = {"sqlite": "BINARY", "postgresql": "C", "mysql": "utf8mb4_nopad_bin", "mariadb": "utf8mb4_nopad_bin"}
 _KEYS_AT_ONCE = 400  # SQLite built before 2020 takes 999 parameters, and a key may have two columns
@@ -33,7 +46,7 @@ class Side:
 
     database: Database
     table: TableClause
-    key: tuple[ColumnElement[Any], ...]
+    key: tuple[ColumnClause[Any], ...]
     key_kinds: tuple[Kind, ...]
     scope: ColumnElement[Any] | None
     outputs: tuple[ColumnElement[Any], ...]
@@ -58,7 +71,11 @@ class Side:
         query = self._within(self._range(select(*self.key), Chunk(low))).order_by(*self._sorted).offset(count).limit(1)
         with self.database.reading() as connection:
             row = connection.execute(query).first()
-        return None if row is None else self._key(row)
+        if row is None:
+            return None
+        key = self._key(row)
+        self._refuse_twice(key, low)  # as many equal keys as a chunk has rows would never end
+        return key
 
     def keys(self, chunk: Chunk) -> list[Key]:
         """The keys of a chunk, in order."""
@@ -86,10 +103,14 @@ class Side:
         return tuple_(*self._sorted).in_(keys)
 
     def parse_key(self, words: Sequence[str]) -> Key:
-        """A key as someone typed it. Raises ValueError if it cannot be one."""
+        """A key as someone typed it. Raises UsageError if it cannot be one."""
         if len(words) != len(self.key):
-            raise ValueError(f"has {len(words)} parts, the key has {len(self.key)}")
-        return tuple(kind.fit(word) for kind, word in zip(self.key_kinds, words, strict=True))
+            names = ", ".join(column.name for column in self.key)
+            raise UsageError(f"the key {show(tuple(words))} has {len(words)} parts; {self} has the key {names}")
+        try:
+            return tuple(kind.fit(word) for kind, word in zip(self.key_kinds, words, strict=True))
+        except ValueError as error:
+            raise UsageError(f"the key {show(tuple(words))} of {self} {error}") from None
 
     @property
     def _sorted(self) -> tuple[ColumnElement[Any], ...]:
