@@ -38,7 +38,8 @@ class Pattern:
 def parse_pattern(text: str) -> Pattern:
     """Read a path pattern. Raises ValueError with what to write instead."""
     if not text.startswith("$"):
-        raise ValueError(f"{text!r} does not start with $: write $.{text.lstrip('.')}")
+        dot = "" if text.startswith("[") else "."
+        raise ValueError(f"{text!r} does not start with $: write ${dot}{text.lstrip('.')}")
     steps, position = [], 1
     while position < len(text):
         found = _STEP.match(text, position)

@@ -1,6 +1,6 @@
 """The decision table: who serves, who gets the copy, and what happens when modern fails. DESIGN section 4, as data.
 
-`decide` looks rows up, README's table is rendered from them, `explain` shows them: there is no second description.
+`decide` looks rows up, README's drawing is made from them, `explain` shows them: there is no second description.
 """
 
 from __future__ import annotations
@@ -87,10 +87,12 @@ def failure_in_words(row: Rung) -> str:
 
 
 def render_diagram() -> str:
-    """The ladder as README draws it: top rung first, one line per row of the table."""
+    """The ladder as README draws it: top rung first, one line per row of the table but the one that needs a cutover."""
     lines = [f"{'stage':<9}{'requests':<31}{'served by':<14}{'copied to':<15}if modern fails before its first byte"]
     shown: set[Stage] = set()
     for row in sorted(LADDER, key=lambda row: -row.stage.rung):
+        if row.who is Who.UNSAFE_MOVED:
+            continue
         copy = f"╌╌▸ {row.copies_to} ¹" if row.copies_to else ""
         stage = "" if row.stage in shown else row.stage
         shown.add(row.stage)

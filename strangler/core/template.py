@@ -97,7 +97,7 @@ def _segments(text: str) -> list[str]:
         else:
             current += character
     if depth:
-        raise ValueError(f"{text!r}: the braces are not closed")
+        raise ValueError(f"{text!r}: the braces do not pair")
     return [*segments, current]
 
 

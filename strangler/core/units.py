@@ -14,13 +14,16 @@ Bytes = NewType("Bytes", int)
 Share = NewType("Share", float)  # a part of the whole, 0 to 1; written as a percentage
 
 _NUMBER = r"(\d{1,18}(?:\.\d{1,18})?)"
-_DURATION = re.compile(rf"{_NUMBER}\s?(ms|s|m|h|d)", re.ASCII)
-_SIZE = re.compile(rf"{_NUMBER}\s?(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)", re.ASCII)
-_PERCENT = re.compile(rf"{_NUMBER}\s?%", re.ASCII)
+_DURATION = re.compile(rf"{_NUMBER} ?(ms|s|m|h|d)", re.ASCII)
+_SIZE = re.compile(rf"{_NUMBER} ?(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)", re.ASCII)
+_PERCENT = re.compile(rf"{_NUMBER} ?%", re.ASCII)
 
 _SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
 _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
           "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}  # fmt: skip
+
+_LONGEST = 36525 * 86400  # a point in time that far back still has a date
+_LARGEST = 2**60  # and its number of bytes fits every database's integer
 
 
 def parse_duration(text: str) -> Seconds:
@@ -28,7 +31,10 @@ def parse_duration(text: str) -> Seconds:
     found = _DURATION.fullmatch(text)
     if not found:
         raise ValueError(_refusal(text, "a duration", "s", "250ms, 5s, 10m, 1h or 14d"))
-    return Seconds(float(Decimal(found[1]) * _SECONDS[found[2]]))
+    seconds = Decimal(found[1]) * _SECONDS[found[2]]
+    if seconds > _LONGEST:
+        raise ValueError(f"{text!r} is longer than a hundred years")
+    return Seconds(float(seconds))
 
 
 def parse_size(text: str) -> Bytes:
@@ -39,6 +45,8 @@ def parse_size(text: str) -> Bytes:
     size = Decimal(found[1]) * _BYTES[found[2]]
     if size != size.to_integral_value():
         raise ValueError(f"{text!r} is not a whole number of bytes")
+    if size > _LARGEST:
+        raise ValueError(f"{text!r} is more than any disk holds")
     return Bytes(int(size))
 
 

@@ -13,10 +13,10 @@ HEAD = """\
 version: 1
 upstreams: {legacy: {url: "http://old.example:1"}, modern: {url: "http://new.example:1"}, other: {url: "http://other.example:1"}}
 """
-NOWHERE = Path("/nonexistent")
+HERE = Path(__file__).parent  # for files that a configuration names
 
 
-def outcome(text: str | bytes, environ: Mapping[str, str] | None = None, folder: Path = NOWHERE) -> Outcome:
+def outcome(text: str | bytes, environ: Mapping[str, str] | None = None, folder: Path = HERE) -> Outcome:
     """Read a whole file."""
     return read(text if isinstance(text, bytes) else text.encode(), environ or {}, folder)
 
