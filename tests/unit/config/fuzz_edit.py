@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -22,6 +22,7 @@ from strangler.core.model import Stage
 from strangler.core.spec.node import DocumentError
 from strangler.core.units import Share, format_percent, parse_percent
 
+T = TypeVar("T")
 STAGES = [stage.value for stage in Stage]
 WEIGHTS = ["0%", "5%", "12.5%", "100%", "5 %", "5.0%", "0.1%"]
 TEXTS = [
@@ -102,7 +103,7 @@ class Writer:
     def chance(self, share: float) -> bool:
         return self.random.random() < share
 
-    def pick(self, options: Sequence[Any]) -> Any:
+    def pick(self, options: Sequence[T]) -> T:
         return options[self.random.randrange(len(options))]
 
     def anchor(self, kind: str) -> str:
@@ -433,7 +434,7 @@ def undo(before: str, asked: list[Change]) -> list[Change] | None:
     return [Change(change.route, Stage(was[change.route][0]), was[change.route][1]) for change in asked]
 
 
-TOUCHABLE = re.compile(r"stage|weight|[*&]|%|name|match|[{}\[]|^\s*:\s|" + "|".join(STAGES))
+TOUCHABLE = re.compile(r"stage|weight|[*&!]|%|name|match|[{}\[]|^\s*:\s|" + "|".join(STAGES))
 INSERTED = re.compile(r"""\s*(- +)?(["']?)(stage|weight)\2: .*\s*""")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -175,11 +176,20 @@ class TestLock:
         write(snapshot, NEW, wait=Seconds(0))
         assert path.read_text() == NEW
 
-    def test_a_removed_lock_file_is_not_a_lock(self, path: Path) -> None:
-        snapshot = read(path)
-        with _locked(snapshot, Seconds(0)):
-            (path.parent / ".routes.yaml.lock").unlink()
-        write(snapshot, NEW, wait=Seconds(0))
+    def test_a_removed_lock_file_is_not_a_lock(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Removed between opening and locking: the next one would make a new file and hold that."""
+        lock, flock, locked = path.parent / ".routes.yaml.lock", fcntl.flock, []
+
+        def remove_first(file: int, operation: int) -> None:
+            flock(file, operation)
+            locked.append(os.fstat(file).st_ino)
+            if len(locked) == 1:
+                lock.rename(lock.with_suffix(".gone"))
+
+        monkeypatch.setattr("fcntl.flock", remove_first)
+        write(read(path), NEW)
+        assert len(set(locked)) == 2
+        assert lock.stat().st_ino == locked[1]
 
     def test_whoever_may_write_the_file_may_take_the_lock(self, path: Path) -> None:
         path.chmod(0o664)
