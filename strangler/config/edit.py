@@ -67,7 +67,7 @@ def edit(text: str, changes: Iterable[Change]) -> str:
     wanted = _wanted(changes)
     if not wanted:
         return text
-    body = text.removeprefix(_MARK)
+    body = text.lstrip(_MARK)  # several too: the parser skips them all, without counting
     with without_garbage_collection():
         edited = _edit(body, wanted)
     return text if edited == body else text[: len(text) - len(body)] + edited
@@ -142,7 +142,8 @@ class _Document:
         """The one route of this name, written out in its place. Raises EditError if there is no such route."""
         found = self.names.get(name, ()) if name else ()
         if not found:
-            raise EditError(0, f"no route is named {name!r}{nearest(name, [known for known in self.names if known])}")
+            known = [known for known in self.names if known and known.isprintable()]
+            raise EditError(0, f"no route is named {name!r}{nearest(name, known)}")
         for index in found:
             if index in self.routes.aliases:
                 raise EditError(self._line(index), f"route {name!r} is an alias: write it out here, then flip again")
@@ -178,7 +179,7 @@ def _check_keys(route: Map, name: str) -> None:
     for pair in route.pairs:
         if own.setdefault(pair.key.text, pair) is not pair and not is_merge(pair):
             first = _line(own[pair.key.text])
-            raise EditError(_line(pair), f"{pair.key.text} of route {name!r} stands twice, first on line {first}: keep one")
+            raise EditError(_line(pair), f"{pair.key.text!r} of route {name!r} stands twice, first on line {first}: keep one")
     if "name" not in own:
         line = route.start.line + 1
         raise EditError(line, f"route {name!r} has its name from a merge: write `name: {name}` here, then flip again")

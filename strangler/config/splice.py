@@ -147,10 +147,12 @@ def _rewrite_body(text: str, written: _Written, scalar: Scalar, word: str) -> li
         return [Splice(end, end, f" {word}")]
     if scalar.plain:
         return [Splice(body, end, word)]
-    if text[body] in "'\"":
-        return [Splice(body, end, text[body] + word + text[body])]
+    mark = text[body : body + 1]
+    if mark in ("'", '"'):
+        return [Splice(body, end, mark + word + mark)]
     header = _BLOCK_HEADER.match(text, body)
-    assert header
+    if not header:  # then the parser's marks are not where it read: change nothing, and the proof will refuse that
+        return []
     line_end = _BREAK.search(text, header.end(), end)
     content = body + len(text[body:end].rstrip(f" \t{_BREAKS}"))  # its mark takes in blank lines behind it; they stay
     cut = line_end.start() if line_end else end

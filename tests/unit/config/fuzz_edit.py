@@ -472,12 +472,23 @@ def mutate(random: Random, text: str) -> str:
     return text
 
 
+def edited_or_refused(text: str, asked: list[Change]) -> str | None:
+    """None if it was refused, in one line; any other exception is a bug."""
+    message = ""
+    try:
+        return edit(text, asked)
+    except (EditError, DocumentError) as error:
+        message = str(error)
+    assert message
+    assert message.isprintable()
+    return None
+
+
 def check_mutated(random: Random, sample: Sample, asked: list[Change]) -> bool:
     """On any text `edit` returns a text that still means the same otherwise, or says that it cannot. True if it returned."""
     text = mutate(random, sample.text)
-    try:
-        result = edit(text, asked)
-    except (EditError, DocumentError):
+    result = edited_or_refused(text, asked)
+    if result is None:
         return False
     try:
         before = meaning(text)

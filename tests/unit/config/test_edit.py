@@ -52,6 +52,10 @@ REPLACED = {
     "JSON": ('{"routes":[{"name":"a","stage":"shadow"}]}', '{"routes":[{"name":"a","stage":"canary"}]}'),
     "line ends of Windows": ("routes:\r\n- name: a\r\n  stage: shadow\r\n", "routes:\r\n- name: a\r\n  stage: canary\r\n"),
     "byte order mark": ("\ufeffroutes:\n- name: a\n  stage: shadow\n", "\ufeffroutes:\n- name: a\n  stage: canary\n"),
+    "byte order marks": (
+        "\ufeff\ufeffroutes:\n- name: a\n  stage: 'shadow'\n",
+        "\ufeff\ufeffroutes:\n- name: a\n  stage: 'canary'\n",
+    ),
     "emoji before": (
         "# 😀é\nroutes:\n- {x: 😀, name: a, stage: shadow}\n",
         "# 😀é\nroutes:\n- {x: 😀, name: a, stage: canary}\n",
@@ -315,8 +319,8 @@ def test_the_model_s_defaults_count_as_had() -> None:
             "x: &r {name: a}\nroutes:\n- <<: *r\n",
             "line 3: route 'a' has its name from a merge: write `name: a` here, then flip again",
         ),
-        ("routes:\n- name: a\n  stage: x\n  stage: y\n", "line 4: stage of route 'a' stands twice, first on line 3: keep one"),
-        ("routes:\n- name: a\n  group: x\n  group: x\n", "line 4: group of route 'a' stands twice, first on line 3: keep one"),
+        ("routes:\n- name: a\n  stage: x\n  stage: y\n", "line 4: 'stage' of route 'a' stands twice, first on line 3: keep one"),
+        ("routes:\n- name: a\n  group: x\n  group: x\n", "line 4: 'group' of route 'a' stands twice, first on line 3: keep one"),
         (
             "routes:\n- name: a\n  stage: ${STAGE:-shadow}\n",
             "line 3: stage of route 'a' comes from the environment: write it out, so that a flip can edit it",
