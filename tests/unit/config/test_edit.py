@@ -9,9 +9,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from strangler.config.document import parse
 from strangler.config.edit import Change, EditError, edit
 from strangler.core.model import Stage
-from strangler.core.spec.node import DocumentError
+from strangler.core.spec.node import DocumentError, Map, Sequence
 from strangler.core.units import Share
 from tests.unit.config import fuzz_edit
 from tests.unit.config.fuzz_edit import Sample
@@ -366,14 +367,25 @@ def test_what_is_no_document_is_a_document_error(text: str) -> None:
         edit(text, [CANARY])
 
 
+DOUBLING = "a0: &a0 {x: y}\n" + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 40))
+CHAIN = "".join(f"- &r{n} {{<<: *r{n - 1}, name: r{n}}}\n" for n in range(1, 3000))
+HOSTILE = f"{DOUBLING}routes:\n- &r0 {{name: a, stage: shadow}}\n{CHAIN}"
+
+
 def test_hostile_merges_neither_multiply_nor_overflow() -> None:
-    doubling = "".join(f"a{level}: &a{level} {{<<: [*a{level - 1}, *a{level - 1}]}}\n" for level in range(1, 40))
-    chain = "".join(f"- &r{place} {{<<: *r{place - 1}, name: r{place}}}\n" for place in range(1, 3000))
-    text = f"a0: &a0 {{x: y}}\n{doubling}routes:\n- &r0 {{name: a, stage: shadow}}\n{chain}"
-    edited = edit(text, [CANARY])
-    assert edited == text.replace("name: a, stage: shadow}", "name: a, stage: canary}").replace(
-        "name: r1}", "name: r1, stage: shadow}"
-    )
+    edited = edit(HOSTILE, [CANARY])
+    kept = HOSTILE.replace("name: r1}", "name: r1, stage: shadow}")
+    assert edited == kept.replace("name: a, stage: shadow}", "name: a, stage: canary}")
+
+
+def test_hostile_merges_do_not_stop_a_reader_of_nodes_either() -> None:
+    root = parse(HOSTILE)
+    assert isinstance(root, Map)
+    *doubled, routes = root.pairs
+    assert isinstance(routes.value, Sequence)
+    for node, keys in ((doubled[-1].value, {"x"}), (routes.value.items[-1], {"name", "stage"})):
+        assert isinstance(node, Map)
+        assert node.flattened().keys() == keys
 
 
 LAWS = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
