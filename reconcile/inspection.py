@@ -75,6 +75,9 @@ def _target(mapping: Mapping, target: Table) -> Iterator[Finding]:
     for name, live in target.columns.items():
         if name not in mapping.columns and not live.nullable and not live.filled:
             yield Finding(("columns",), f"{target.name}.{name} is NOT NULL without a default: say what goes into it")
+    for follower in target.followers:
+        message = f"a row deleted here takes rows of {follower} with it (ON DELETE), which no delete budget counts"
+        yield Finding(("to", "table"), message, warning=True)
     constant = {name for name, column in mapping.columns.items() if not column.is_read and column.python is None}
     yield from _indexed(("to", "key"), target, mapping.target.key, {*mapping.target.key, *constant})
 

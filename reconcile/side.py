@@ -100,7 +100,8 @@ class Side:
         """SQL: the row's key is one of these."""
         if len(self.key) == 1:
             return self._sorted[0].in_([key[0] for key in keys])
-        return tuple_(*self._sorted).in_(keys)
+        first = [key[0] for key in keys]  # without its ends, SQLite looks for several columns at once in the whole table
+        return and_(self._sorted[0].between(min(first), max(first)), tuple_(*self._sorted).in_(keys))
 
     def parse_key(self, words: Sequence[str]) -> Key:
         """A key as someone typed it. Raises UsageError if it cannot be one."""

@@ -61,9 +61,29 @@ def test_a_digest_does_not_depend_on_the_order(rows, random):
     assert digest(map(cells, rows)) == digest(map(cells, shuffled))
 
 
+def decode(joined: bytes) -> list[bytes]:
+    """Cut a row back into its cells, by nothing but their lengths."""
+    found = []
+    while joined:
+        if joined.startswith(b"N"):
+            size = 1
+        else:
+            head, _, _ = joined.removeprefix(b"X").partition(b":")
+            size = joined.startswith(b"X") + len(head) + 1 + int(head)
+        found.append(joined[:size])
+        joined = joined[size:]
+    return found
+
+
+@given(ROW)
+def test_a_row_can_be_cut_back_into_its_columns(row):
+    assert decode(b"".join(cells(row))) == list(cells(row))
+
+
 def test_equal_rows_do_not_cancel_out():
-    row = (b"1:a",)
-    assert len({digest([row] * count) for count in range(4)}) == 4
+    one, other = (b"1:a",), (b"1:b",)
+    assert len({digest([one] * count) for count in range(4)}) == 4
+    assert digest([one, one]) != digest([other, other])
     assert digest([]) == Digest(0, 0)
 
 

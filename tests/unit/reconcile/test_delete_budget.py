@@ -40,7 +40,7 @@ def test_a_source_that_shrank_too_much_stops_before_anything_is_written(numbered
     with pytest.raises(
         Refusal, match=r"things: 50 rows would be deleted, the budget is 10 .50 rows and 5% of 200.*--max-deletes 50"
     ):
-        numbered.backfill()
+        numbered.backfill(chunk_rows=10)
     assert numbered.new("SELECT count(*), sum(value = 'changed') FROM things") == [(200, 0)]
     assert numbered.backfill(budget=Budget(50, Share(1.0))).deleted == 50
 

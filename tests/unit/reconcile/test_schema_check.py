@@ -114,6 +114,20 @@ def test_a_key_wants_an_index(unique, indexes, expected):
     assert found(NAME, old=Table("thing", OLD.columns, unique, indexes)) == expected
 
 
+def test_rows_that_a_delete_takes_along_are_named(world):
+    table = "(id INTEGER PRIMARY KEY);"
+    sides = "from: {database: old, table: thing, key: id}, to: {database: new, table: things, key: id}"
+    world.create(
+        f"CREATE TABLE thing {table}",
+        f"CREATE TABLE things {table} CREATE TABLE kept (id INTEGER REFERENCES things (id));"
+        "CREATE TABLE lines (id INTEGER REFERENCES things (id) ON DELETE CASCADE);",
+        f"{{name: things, {sides}, columns: {{id: id}}}}",
+    )
+    (problem,) = reconcile.check(world.file, {})
+    assert (problem.path, problem.warning) == ("mappings[0].to.table", True)
+    assert "takes rows of lines with it" in problem.message
+
+
 def test_problems_with_live_schemas_stand_at_their_places(world):
     world.create(
         "CREATE TABLE thing (id INTEGER PRIMARY KEY, value TEXT, at TEXT); CREATE INDEX x ON thing (lower(value));",

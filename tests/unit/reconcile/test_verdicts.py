@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from reconcile.budget import Budget
-from reconcile.report import KEPT, Drift, Verdict
+from reconcile.report import KEPT, Drift, Report, Verdict
 from strangler.core.errors import DatabaseError
 from strangler.core.units import Share
 
@@ -221,6 +221,23 @@ def test_drift_that_was_found_before_a_failure_is_still_drift(world):
     assert (report.verdict, report.covered, report.exit_code) == (Verdict.DRIFT, False, 3)
 
 
+def test_a_report_that_covered_only_a_part_is_not_clean():
+    assert Report("m", "a", "b", old_rows=1, new_rows=1, chunks=1).verdict is Verdict.CANNOT_SAY
+    assert Report("m", "a", "b", old_rows=1, new_rows=1, chunks=1, covered=True).verdict is Verdict.CLEAN
+
+
+def test_a_row_without_a_key_that_is_out_of_scope_is_none_of_our_business(world):
+    where = "key: id, where: 'value IS NOT NULL'}"
+    world.create(
+        "CREATE TABLE thing (id INTEGER, value TEXT);",
+        "CREATE TABLE things (id INTEGER, value TEXT);",
+        MAPPING.replace("key: id}", where),
+    )
+    world.old("INSERT INTO thing VALUES (1, 'a'), (NULL, NULL);")
+    world.new("INSERT INTO things VALUES (1, 'a'), (NULL, NULL), (NULL, NULL);")
+    assert world.reconcile().clean
+
+
 def test_a_missing_file_is_an_error_and_is_not_created(numbered):
     (numbered.folder / "old.db").unlink()
     with pytest.raises(DatabaseError, match="database old: there is no file"):
@@ -287,7 +304,8 @@ def test_all_differences_are_counted_and_the_first_are_kept(numbered):
 def test_names_with_spaces_and_text_keys(world):
     """The shape of the Northwind sample: PascalCase and spaces in names, keys such as 'ALFKI'."""
     world.create(
-        "CREATE TABLE [Customer Details] ([Customer ID] TEXT PRIMARY KEY, [Company Name] TEXT, [Unit Price $] REAL, [Select] TEXT);",
+        "CREATE TABLE [Customer Details] ([Customer ID] TEXT PRIMARY KEY, [Company Name] TEXT, "
+        "[Unit Price $] REAL, [Select] TEXT);",
         "CREATE TABLE customers (id TEXT PRIMARY KEY, company TEXT NOT NULL, [price in cents] INTEGER, choice TEXT);",
         """
         name: things
