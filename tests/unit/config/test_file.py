@@ -304,7 +304,7 @@ class TestFailure:
 
     def test_not_text(self, path: Path) -> None:
         path.write_bytes(b"ok: 1\n\xff")
-        with pytest.raises(DocumentError, match="not UTF-8 \\(line 2\\)"):
+        with pytest.raises(DocumentError, match="not UTF-8"):
             read(path)
 
 
