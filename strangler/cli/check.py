@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from strangler.cli.options import config_option, environment, json_option
-from strangler.config.load import Outcome, check
+from strangler.config.load import Outcome, check, unknown_mappings
 from strangler.core.errors import ConfigError, Problem
-from strangler.core.model import Config, Stage
+from strangler.core.model import Stage
 
 
 @click.command("check")
@@ -23,9 +24,10 @@ def command(path: Path, as_json: bool, strict: bool) -> int:
 
     Exit code 0 if it is sound, 2 if not.
     """
-    outcome = check(path, environment())
+    environ = environment()
+    outcome = check(path, environ)
     problems = [(str(path), problem) for problem in outcome.problems]
-    problems += _mapping_problems(outcome, path)
+    problems += [(file or str(path), problem) for file, problem in _mapping_problems(outcome, environ)]
     failed = outcome.config is None or any(strict or not problem.warning for _, problem in problems)
     if as_json:
         click.echo(
@@ -34,41 +36,40 @@ def command(path: Path, as_json: bool, strict: bool) -> int:
     else:
         for file, problem in problems:
             click.echo(problem.render(file))
-        click.echo(_summary(path, outcome, failed, problems), err=failed)
+        click.echo(_summary(path, outcome, failed, [problem for _, problem in problems]), err=failed)
     return 2 if failed else 0
 
 
-def _mapping_problems(outcome: Outcome, path: Path) -> list[tuple[str, Problem]]:
-    """Problems of the mapping files, and routes that name a mapping which none of them has."""
+def _mapping_problems(outcome: Outcome, environ: Mapping[str, str]) -> Iterator[tuple[str | None, Problem]]:
+    """Problems of the mapping files (None: of routes.yaml itself), and routes that name a mapping which none of them has."""
     if outcome.config is None or not outcome.config.mappings:
-        return []
+        return
     import reconcile
 
-    found: list[tuple[str, Problem]] = []
     known: set[str] = set()
-    for file in outcome.config.mappings:
-        try:
+    try:
+        for file in outcome.config.mappings:
+            reconcile.load(file, environ)
             known.update(reconcile.mapping_names(file))
-        except ConfigError as error:
-            found.extend((error.file, problem) for problem in error.problems)
-    if not found:
-        found.extend((str(path), problem) for problem in _unknown_mappings(outcome.config, known))
-    return found
+    except ConfigError as error:
+        yield from ((error.file, problem) for problem in error.problems)
+        return
+    for problem in unknown_mappings(outcome, known, environ):
+        yield None, problem
 
 
-def _unknown_mappings(config: Config, known: set[str]) -> list[Problem]:
-    return [
-        Problem(0, 0, f"routes[{route.index}].data", f"no mapping file has a mapping {name!r} (route {route.name!r})")
-        for route in config.routes
-        for name in route.data
-        if name not in known
-    ]
-
-
-def _summary(path: Path, outcome: Outcome, failed: bool, problems: list[tuple[str, Problem]]) -> str:
-    if failed or outcome.config is None:
-        errors = sum(not problem.warning for _, problem in problems)
-        return f"{path}: {errors} problem{'s' * (errors != 1)}: nothing would start"
+def _summary(path: Path, outcome: Outcome, failed: bool, problems: list[Problem]) -> str:
+    warnings = sum(problem.warning for problem in problems)
+    counted = [_count(len(problems) - warnings, "problem"), *([_count(warnings, "warning")] if warnings else [])]
+    if len(problems) > warnings or outcome.config is None:
+        return f"{path}: {', '.join(counted)}: nothing would start"
+    if failed:
+        return f"{path}: {_count(warnings, 'warning')}, which --strict counts as errors"
     routes = outcome.config.routes
-    counts = ", ".join(f"{count} at {stage}" for stage in Stage if (count := sum(route.stage is stage for route in routes)))
-    return f"{path}: sound, {len(routes)} route{'s' * (len(routes) != 1)}{f' ({counts})' if counts else ''}"
+    counts = [f"{count} at {stage}" for stage in Stage if (count := sum(route.stage is stage for route in routes))]
+    details = ", ".join([*counts, *counted[1:]])
+    return f"{path}: sound, {_count(len(routes), 'route')}{f' ({details})' if details else ''}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,17 @@ from strangler.core.spec.node import DocumentError, Node, build
 
 # libyaml's parser where the wheel has it (all published ones do): about ten times as fast.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # YAML 1.1 section 4.1
+_ADVICE = (  # what the parser says, where to look (it often notices only at the end of the file), what to do
+    ("quoted scalar found unexpected end", "opened", "the quote that starts here is not closed"),
+    ("parsing a flow", "opened", "the [ or { that starts here is not closed, or a comma is missing"),
+    ("cannot start any token", "here", "put the value in quotes"),
+    ("mapping values are not allowed", "here", "indent this line as its neighbours, or put the value in quotes"),
+    ("did not find expected key", "here", "indent this line as its neighbours"),
+    ("did not find expected '-'", "here", "indent this line as its neighbours"),
+    ("unknown escape", "here", "use single quotes, or write \\\\ for a backslash"),
+)
 
 
 def parse(text: str) -> Node | None:
@@ -25,12 +37,13 @@ def parse(text: str) -> Node | None:
         with without_garbage_collection():
             return build(yaml.parse(text, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
-        message = f"not valid YAML: {error.problem or error.context}"
-        raise DocumentError(error.problem_mark or error.context_mark, message) from None
-    except yaml.reader.ReaderError as error:
-        raise DocumentError(None, f"not valid YAML: {error.reason} at character {error.position + 1}") from None
-    except UnicodeEncodeError:
-        raise DocumentError(None, "not valid YAML: half of a surrogate pair") from None
+        raise _in_words(text, error) from None
+    except (yaml.reader.ReaderError, UnicodeEncodeError):
+        before = text[: found.start()] if (found := _UNPRINTABLE.search(text)) else ""
+        character = f" {found[0]!r}" if found else ""
+        raise DocumentError.behind(
+            before, f"not valid YAML: a control character{character}: delete it, or escape it in quotes"
+        ) from None
 
 
 def decode(data: bytes) -> tuple[str, str]:
@@ -41,9 +54,22 @@ def decode(data: bytes) -> tuple[str, str]:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DocumentError(None, f"not UTF-8 (line {line}): save the file as UTF-8") from None
+        before = data[: error.start].decode("utf-8").removeprefix("\ufeff")
+        line = before.count("\n") + 1
+        raise DocumentError.behind(before, f"not UTF-8 (line {line}): save the file as UTF-8") from None
     return (text[1:], text[0]) if text.startswith("\ufeff") else (text, "")
+
+
+def _in_words(text: str, error: Any) -> DocumentError:
+    """The parser's error with what to do about it, and the place where that is."""
+    mark = error.problem_mark or error.context_mark
+    trouble = f"{error.problem or error.context}"
+    if text[mark.index : mark.index + 1] == "\t" or "tab" in trouble:
+        return DocumentError(mark, "not valid YAML: a tab: indent with spaces")
+    for words, place, advice in _ADVICE:
+        if words in f"{error.context} {trouble}":
+            return DocumentError(mark if place == "here" else error.context_mark or mark, f"not valid YAML: {trouble}: {advice}")
+    return DocumentError(mark, f"not valid YAML: {trouble}")
 
 
 @contextmanager

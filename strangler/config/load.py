@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from strangler.config.rules import RULES
 from strangler.config.rules.draft import Draft, Placed
 from strangler.config.spec import FILE, ROUTE
 from strangler.core.errors import ConfigError, Problem, UsageError
-from strangler.core.model import Breaker, Config, Upstream
+from strangler.core.frozen import Frozen
+from strangler.core.model import Address, Breaker, Config, Tls, Upstream
 from strangler.core.spec.node import DocumentError
-from strangler.core.spec.reader import INVALID, Reader
+from strangler.core.spec.reader import INVALID, Reader, nearest
 from strangler.core.spec.section import Written
 
 _READ_APART = ("version", "defaults", "routes")
@@ -22,10 +23,12 @@ _READ_APART = ("version", "defaults", "routes")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What reading a file gave: `config` is None if any of `problems` is more than a warning."""
+    """What reading a file gave: `config` is None if any of `problems` is more than a warning. `draft` is what could be
+    read, with its places, for problems that are found later."""
 
     config: Config | None
     problems: tuple[Problem, ...]
+    draft: Draft | None = None
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -67,23 +70,34 @@ def read(data: bytes, environ: Mapping[str, str], folder: Path) -> Outcome:
             rule(draft, reader)
     problems = tuple(sorted(reader.problems, key=lambda problem: (problem.line, problem.column)))
     if draft is None or any(not problem.warning for problem in problems):
-        return Outcome(None, problems)
-    return Outcome(_config(draft), problems)
+        return Outcome(None, problems, draft)
+    return Outcome(_config(draft), problems, draft)
+
+
+def unknown_mappings(outcome: Outcome, known: Set[str], environ: Mapping[str, str]) -> tuple[Problem, ...]:
+    """Routes of a sound file that name a mapping which no mapping file has."""
+    reader = Reader(environ)
+    for route, placed in outcome.draft.whole() if outcome.draft else ():
+        for name in route.data:
+            if name not in known:
+                message = f"no mapping file has a mapping {name!r}{nearest(name, sorted(known))}"
+                placed.value_problem(reader, "data", message)
+    return tuple(reader.problems)
 
 
 def _draft(written: Written, folder: Path) -> Draft:
-    defaults = written.get("defaults", {})
+    defaults = written.get("defaults") or Written(written.node, "defaults")
     routes = []
     for index, as_written in enumerate(written.get("routes", ())):
         merged = ROUTE.overlay(as_written, defaults)
-        routes.append(Placed(ROUTE.make(merged, index=index), as_written))
+        routes.append(Placed(ROUTE.make(merged, index=index), as_written, defaults))
     values = {key: FILE.fields[key].kind.make(value) for key, value in written.items() if key not in _READ_APART}
     upstreams = _with_breakers(values.get("upstreams", {}), written.get("upstreams", {}), routes, defaults)
     return Draft(written, {**values, "upstreams": upstreams}, defaults, tuple(routes), folder)
 
 
 def _with_breakers(
-    upstreams: dict[str, Upstream | None], written: Mapping[str, Any], routes: list[Placed], defaults: Mapping[str, Any]
+    upstreams: Mapping[str, Upstream | None], written: Mapping[str, Any], routes: list[Placed], defaults: Mapping[str, Any]
 ) -> dict[str, Upstream | None]:
     """A breaker for every upstream that never serves as legacy and says nothing about one: cutting legacy off, with
     nobody to take over, would turn a slow day into an outage."""
@@ -105,19 +119,29 @@ def _config(draft: Draft) -> Config:
 def _anchored(config: Config, folder: Path) -> Config:
     """Relative paths of the file, from the file's own folder: a service manager starts in another one."""
     listen = tuple(
-        replace(listener, tls=replace(listener.tls, cert=str(folder / listener.tls.cert), key=str(folder / listener.tls.key)))
-        if listener.tls
-        else listener
+        replace(listener, address=_anchored_address(listener.address, folder), tls=_anchored_tls(listener.tls, folder))
         for listener in config.listen
     )
-    upstreams = {
-        name: replace(upstream, ca=str(folder / upstream.ca)) if upstream.ca else upstream
+    admin = replace(
+        config.admin, address=_anchored_address(config.admin.address, folder), tls=_anchored_tls(config.admin.tls, folder)
+    )
+    upstreams = Frozen(
+        (name, replace(upstream, ca=str(folder / upstream.ca)) if upstream.ca else upstream)
         for name, upstream in config.upstreams.items()
-    }
+    )
+    scheme, slashes, file = config.store.partition(":///")
     store = config.store
-    if store.startswith("sqlite:///") and ":memory:" not in store:
-        store = f"sqlite:///{folder / store.removeprefix('sqlite:///')}"
+    if scheme.startswith("sqlite") and slashes and not file.startswith(":memory:"):
+        store = f"{scheme}:///{folder / file}"
     access = config.log.access
     log = config.log if access in ("off", "stdout") else replace(config.log, access=str(folder / access))
     mappings = tuple(str(folder / mapping) for mapping in config.mappings)
-    return replace(config, listen=listen, upstreams=upstreams, store=store, log=log, mappings=mappings)
+    return replace(config, listen=listen, admin=admin, upstreams=upstreams, store=store, log=log, mappings=mappings)
+
+
+def _anchored_address(address: Address, folder: Path) -> Address:
+    return Address(unix=str(folder / address.unix)) if address.unix else address
+
+
+def _anchored_tls(tls: Tls | None, folder: Path) -> Tls | None:
+    return Tls(str(folder / tls.cert), str(folder / tls.key)) if tls else None

@@ -62,7 +62,7 @@ TLS = Section(
 LIMITS = Section(
     "limits",
     Limits,
-    Field("header_bytes", size(), "all header lines of a request together"),
+    Field("header_bytes", size(1024), "all header lines of a request together"),
     Field("headers", integer(1, 10_000), "number of header lines"),
     Field("header_timeout", duration(), "until the request's head is complete"),
     Field("idle", duration(), "keep-alive connections without a request"),
@@ -101,9 +101,9 @@ IDENTITY = Section(
     "identity",
     Identity,
     Field("ask", words.name(), "upstream that knows the session", required=True),
-    Field("path", text("a path", bare=False), "where it says who this is", required=True),
+    Field("path", words.request_path(), "where it says who this is", required=True),
     Field("forward", ListOf(words.header(), unique=True, least=1), "the only headers that are sent along", required=True),
-    Field("cache", duration(), "how long an answer is believed"),
+    Field("cache", duration(zero=True), "how long an answer is believed"),
     Field("as", words.header(), "signed header that modern gets", attribute="header"),
 )
 
@@ -111,7 +111,7 @@ UPSTREAM = Section(
     "an upstream",
     Upstream,
     Field("url", words.url(), "scheme, host and port", required=True),
-    Field("host", text("preserve, upstream or a host name", bare=False), "Host header: preserve, upstream, or a literal"),
+    Field("host", words.host_header(), "Host header: preserve, upstream, or a literal"),
     Field(
         "timeouts",
         Section(
@@ -128,7 +128,7 @@ UPSTREAM = Section(
         Section(
             "a health check",
             Health,
-            Field("path", text("a path", bare=False), "asked with GET; 2xx and 3xx are well", required=True),
+            Field("path", words.request_path(), "asked with GET; 2xx and 3xx are well", required=True),
             Field("every", duration(), "time between two checks"),
             Field("fail", integer(1, 1000), "misses in a row that take it out", attribute="fails"),
             Field("pass", integer(1, 1000), "answers in a row that bring it back", attribute="passes"),
@@ -138,7 +138,7 @@ UPSTREAM = Section(
     Field(
         "breaker",
         Either(
-            optional(choice("off"), "off"),
+            words.off("{error_rate: 50%}"),
             Section(
                 "a breaker",
                 Breaker,
@@ -161,12 +161,12 @@ MATCH = Section(
     Field("path", words.template(), "template: {name}, {name:regex}, {name...}", required=True),
     Field("methods", ListOf(words.method(), unique=True, least=1), "all methods if not given"),
     Field("host", words.host_pattern(), "host name, or *.example.org"),
-    Field("headers", MapOf(words.header(), text(), "headers by name"), 'value, or "*": is there'),
+    Field("headers", MapOf(words.header(), words.header_value(), "headers by name"), 'value, or "*": is there'),
     Field("query", MapOf(text(), text("text"), "parameters by name"), 'value, or "*": is there'),
-    Field("cookies", MapOf(text(), text(), "cookies by name"), 'value, or "*": is there'),
+    Field("cookies", MapOf(words.cookie(), words.header_value(), "cookies by name"), 'value, or "*": is there'),
 )
 
-_HEADERS = MapOf(words.header(), text(), "headers by name")
+_HEADERS = MapOf(words.own_header(), words.header_value(), "headers by name")
 
 ADAPT = Section(
     "adapt",
@@ -176,9 +176,9 @@ ADAPT = Section(
         Section(
             "changes of the request",
             AdaptRequest,
-            Field("path", text("a path such as /v2/orders/{id}", bare=False), "new path, with the route's parameters"),
+            Field("path", words.new_path(), "new path, with the route's parameters"),
             Field("set_headers", _HEADERS, "headers to set"),
-            Field("remove_headers", ListOf(words.header(), unique=True), "headers to remove"),
+            Field("remove_headers", ListOf(words.own_header(), unique=True), "headers to remove"),
         ),
         "applies to the modern leg only",
     ),
@@ -249,7 +249,7 @@ GUARD = Section(
     Field("error_increase", percent(), "how much larger modern's error share may be"),
     Field("latency_ratio", number(0.01, 1000), "modern's p95 over legacy's"),
     Field("max_lag", duration(), "how far the data may be behind"),
-    Field("quiet", duration(), "how long legacy must have been unused before a route retires"),
+    Field("quiet", duration(zero=True), "how long legacy must have been unused before a route retires"),
 )
 
 _ROUTE_FIELDS = (
@@ -261,10 +261,9 @@ _ROUTE_FIELDS = (
             "sticky",
             Sticky,
             Field("by", words.sticky_key(), "header:NAME, cookie:NAME, path:PARAMETER or ip", required=True),
-            Field(
-                "salt", words.word("a salt", words.check_salt), "users are split anew when it changes; default: the group's name"
-            ),
+            Field("salt", words.salt(), "users are split anew when it changes; default: the group's name"),
             Field("missing", choice(*Missing, make=Missing), "requests without a key: legacy, or draw"),
+            partial=True,
         ),
         "who stays together during a canary",
     ),
@@ -274,7 +273,7 @@ _ROUTE_FIELDS = (
     Field("modern", words.name(), "upstream that is modern for this route"),
     Field("fallback", choice(*Fallback, make=Fallback), "safe: legacy answers safe methods when modern cannot"),
     Field("unsafe", choice("independent"), "unsafe methods may be split by weight (a route without data)"),
-    Field("upgrades", ListOf(text("a protocol", bare=False), unique=True), "protocols that may be switched to"),
+    Field("upgrades", ListOf(words.protocol(), unique=True), "protocols that may be switched to"),
     Field("adapt", ADAPT, "translation for the modern leg"),
     Field("shadow", SHADOW, "copies to the candidate"),
     Field("compare", COMPARE, "what counts as a difference"),
@@ -307,7 +306,7 @@ _ROUTE_FIELDS = (
             Ladder,
             Field("auto", boolean(), "climb without a person"),
             Field("steps", ListOf(percent(), unique=True, least=1), "weights of the canary, ascending"),
-            Field("dwell", duration(), "shortest time on a step"),
+            Field("dwell", duration(zero=True), "shortest time on a step"),
         ),
         "how the route climbs",
     ),
@@ -335,7 +334,7 @@ FILE = Section(
         Section(
             "retention",
             Retention,
-            Field("examples", duration(), "how long examples are kept"),
+            Field("examples", duration(zero=True), "how long examples are kept"),
             Field("size", size(), "how large the store may grow"),
         ),
         "how much evidence is kept",
@@ -347,7 +346,7 @@ FILE = Section(
             "log",
             Log,
             Field("level", choice("debug", "info", "warning", "error"), "least level that is written"),
-            Field("access", text("off, stdout or a file", bare=False), "off, stdout, or a file of JSON lines"),
+            Field("access", words.access(), "off, stdout, or a file of JSON lines"),
         ),
         "logging",
     ),

@@ -10,13 +10,18 @@ from urllib.parse import urlsplit
 
 from strangler.core.jsonpath import parse_pattern
 from strangler.core.model import Address, StickyKey, Url
-from strangler.core.spec.kinds import Word
+from strangler.core.spec.kinds import Word, is_yaml_boolean, not_empty
 from strangler.core.template import parse_template
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
 _HOST_LABELS = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _HOOK = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_TOKEN_PATTERN = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+_FRAMING = frozenset(
+    ("connection", "content-length", "expect", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade")
+)
 _STORE = re.compile(r"(sqlite|postgresql)(\+\w+)?://.+", re.ASCII)
 
 
@@ -42,11 +47,45 @@ def network() -> Word:
 
 
 def name() -> Word:
-    return word("a name", _name, "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    return Word("a name", _name, pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", bare=True)
 
 
 def header() -> Word:
-    return word("a header name", _header, "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+    return word("a header name", _header, _TOKEN_PATTERN)
+
+
+def own_header() -> Word:
+    """A header that a route may set or remove: not one that frames the message, belongs to the connection, or is ours."""
+    return word("a header name", _own_header, _TOKEN_PATTERN)
+
+
+def header_value() -> Word:
+    return Word("a header value", _header_value, bare=True)
+
+
+def cookie() -> Word:
+    return word("a cookie name", _cookie, _TOKEN_PATTERN)
+
+
+def request_path() -> Word:
+    return word("a path such as /healthz", _request_path, "^/")
+
+
+def host_header() -> Word:
+    return word("preserve, upstream, or a host such as shop.example.org", _host_header)
+
+
+def access() -> Word:
+    return word("off, stdout or a file", _access)
+
+
+def off(instead: str) -> Word:
+    """The word ``off`` for None, where a mapping may stand as well."""
+    return word(f"off, or a mapping such as {instead}", lambda text: _off(text, instead), "^off$")
+
+
+def protocol() -> Word:
+    return word("a protocol such as websocket", _protocol, _TOKEN_PATTERN)
 
 
 def method() -> Word:
@@ -55,6 +94,10 @@ def method() -> Word:
 
 def host_pattern() -> Word:
     return word("a host name such as shop.example.org or *.example.org", _host_pattern)
+
+
+def new_path() -> Word:
+    return word("a path such as /v2/orders/{id}", _new_path, "^/")
 
 
 def template() -> Word:
@@ -94,11 +137,18 @@ def file_version() -> Word:
 
 
 def route_or_group() -> Word:
-    return word("a route's name, or @GROUP", lambda text: f"@{_name(text[1:])}" if text.startswith("@") else _name(text))
+    return Word("a route's name, or @GROUP", _route_or_group, bare=True)
 
 
-def check_salt(text: str) -> str:
-    """A salt: any printable text."""
+def salt() -> Word:
+    return Word("a salt", _salt, bare=True)
+
+
+def _route_or_group(text: str) -> str:
+    return f"@{_name(text[1:])}" if text.startswith("@") else _name(text)
+
+
+def _salt(text: str) -> str:
     if not text or not text.isprintable():
         raise ValueError("a salt is printable text, and not empty")
     return text
@@ -112,8 +162,8 @@ def _port(text: str) -> int:
 
 def _address(text: str) -> Address:
     if text.startswith("unix:"):
-        if not text[5:] or "\x00" in text or len(text.encode("utf-8", "surrogatepass")) > 112:
-            raise ValueError(f"{text!r} is not a socket path: unix:PATH, of at most 107 bytes")
+        if not text[5:] or not text.isprintable():
+            raise ValueError(f"{text!r} is not a socket path: write unix:PATH")
         return Address(unix=text[5:])
     host, colon, port = text.rpartition(":")
     if not colon:
@@ -172,6 +222,66 @@ def _name(text: str) -> str:
 def _header(text: str) -> str:
     if not _TOKEN.fullmatch(text):
         raise ValueError(f"{text!r} is not a header name")
+    return text.lower()
+
+
+def _own_header(text: str) -> str:
+    header = _header(text)
+    if header == "host":
+        raise ValueError("Host is set by `host:` of the upstream")
+    if header in _FRAMING or header.startswith("x-strangler-"):
+        raise ValueError(f"{text} is the proxy's own: it cannot be set or removed")
+    return header
+
+
+def _header_value(text: str) -> str:
+    not_empty(text)
+    if not text.isascii() or not text.isprintable():
+        raise ValueError("a header value is printable ASCII")
+    return text
+
+
+def _request_path(text: str) -> str:
+    if not text.startswith("/"):
+        raise ValueError(f"{text!r} does not start with /")
+    if not text.isascii() or not text.isprintable() or " " in text or "#" in text:
+        raise ValueError(f"{text!r}: write spaces and other than ASCII characters percent-encoded, and no #")
+    return text
+
+
+def _new_path(text: str) -> str:
+    outside = re.sub(r"\{[^{}]*\}", "", text)
+    if "{" in outside or "}" in outside:
+        raise ValueError(f"{text!r}: the braces do not pair")
+    return _request_path(text)
+
+
+def _host_header(text: str) -> str:
+    if text in ("preserve", "upstream"):
+        return text
+    host, colon, port = text.rpartition(":") if re.search(r":\d*$", text) else (text, "", "")
+    _host(host)
+    if colon:
+        _port(port)
+    return text
+
+
+def _access(text: str) -> str:
+    if text != "off" and is_yaml_boolean(text):
+        raise ValueError(f"write off, stdout or a file (YAML readers disagree about {text!r})")
+    return not_empty(text)
+
+
+def _off(text: str, instead: str) -> None:
+    if text != "off":
+        raise ValueError(f"{text!r} is neither off nor a mapping such as {instead}")
+
+
+def _protocol(text: str) -> str:
+    if not _TOKEN.fullmatch(text):
+        raise ValueError(f"{text!r} is not a protocol such as websocket")
+    if text.lower() == "h2c":
+        raise ValueError("h2c is never passed on: it would carry requests past the routes")
     return text.lower()
 
 
@@ -234,6 +344,8 @@ def _workers(text: str) -> int:
 
 def _day(text: str) -> date:
     try:
+        if not _DAY.fullmatch(text):  # what else is ISO 8601 (2027-W13-3) is no help to a reader
+            raise ValueError
         return date.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{text!r} is not a date: write 2027-03-31") from None

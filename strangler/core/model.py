@@ -12,6 +12,7 @@ from datetime import date
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
+from strangler.core.frozen import Frozen
 from strangler.core.jsonpath import Pattern
 from strangler.core.template import Template
 from strangler.core.units import Bytes, Seconds, Share
@@ -113,7 +114,7 @@ class Admin:
     """The admin address. Without users one token is made at first start. `insecure` allows plain HTTP off loopback."""
 
     address: Address = Address("127.0.0.1", 8081)
-    users: Mapping[str, User] = field(default_factory=dict)
+    users: Mapping[str, User] = field(default_factory=Frozen)
     tls: Tls | None = None
     insecure: bool = False
 
@@ -220,9 +221,9 @@ class Match:
     path: Template
     methods: frozenset[str] | None = None
     host: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, str] = field(default_factory=dict)
-    cookies: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=Frozen)
+    query: Mapping[str, str] = field(default_factory=Frozen)
+    cookies: Mapping[str, str] = field(default_factory=Frozen)
 
     def takes(self, method: str) -> bool:
         return self.methods is None or method in self.methods
@@ -258,7 +259,7 @@ class AdaptRequest:
     """Changes to the request of the modern leg; `path` is a template over the route's parameters."""
 
     path: str = ""
-    set_headers: Mapping[str, str] = field(default_factory=dict)
+    set_headers: Mapping[str, str] = field(default_factory=Frozen)
     remove_headers: tuple[str, ...] = ()
 
 
@@ -266,7 +267,7 @@ class AdaptRequest:
 class AdaptResponse:
     """Changes to modern's answer: JSON renames (from, to), and a Python hook ``module:function``."""
 
-    rename: Mapping[Pattern, Pattern] = field(default_factory=dict)
+    rename: Mapping[Pattern, Pattern] = field(default_factory=Frozen)
     python: str = ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 
 from strangler.config.rules.draft import Draft, Rule
 from strangler.core.model import SAFE_METHODS, Guard, Route, Stage
@@ -12,28 +13,35 @@ MOST_SAMPLES = 10_000_000  # a month at four requests a second, all of them equa
 
 
 def shadow_happens(draft: Draft, reader: Reader) -> None:
-    """Writes are not copied unless asked for, so a route of writes may stand at shadow beside the reads of its group."""
+    """At shadow nothing but copies counts; on a canary a guard without them never lets the route climb.
+
+    Writes are not copied unless asked for, so a route of writes may stand beside the reads of its group.
+    """
     copied = {route.group for route, _ in draft.whole() if route.group and _takes_a_copied_method(route)}
     for route, placed in draft.whole():
-        if route.stage is not Stage.SHADOW:
-            continue
-        if Stage.SHADOW not in route.shadow.during:
-            placed.problem(
-                reader, "shadow.during", "the route stands at shadow, but `during` leaves shadow out: nothing is copied"
-            )
-        if route.shadow.sample <= 0:
-            placed.problem(reader, "shadow.sample", "the route stands at shadow, but 0% of it is copied")
-        if not _takes_a_copied_method(route) and route.group not in copied:
-            listed = ", ".join(route.shadow.methods)
-            placed.problem(reader, "shadow.methods", f"only {listed} are copied, and the route takes none of them")
+        if route.stage in (Stage.SHADOW, Stage.CANARY) and not placed.is_broken("stage", "shadow", "match.methods"):
+            for key, message in _without_copies(route, copied):
+                placed.problem(reader, f"shadow.{key}", message, warning=route.stage is Stage.CANARY)
+
+
+def _without_copies(route: Route, copied: Set[str]) -> list[tuple[str, str]]:
+    found = []
+    if route.stage not in route.shadow.during:
+        found.append(("during", f"the route stands at {route.stage}, but `during` leaves that out: nothing is copied"))
+    if route.shadow.sample <= 0:
+        found.append(("sample", f"the route stands at {route.stage}, but 0% of it is copied"))
+    if not _takes_a_copied_method(route) and route.group not in copied:
+        listed = ", ".join(route.shadow.methods)
+        found.append(("methods", f"only {listed} are copied, and the route takes none of them"))
+    return found
 
 
 def shadowed_writes_are_isolated(draft: Draft, reader: Reader) -> None:
     for route, placed in draft.whole():
         methods = route.match.methods
         unsafe = [name for name in route.shadow.methods if name not in SAFE_METHODS and (methods is None or name in methods)]
-        if unsafe and "shadow" in placed.written:
-            placed.problem(
+        if unsafe:
+            placed.value_problem(
                 reader,
                 "shadow.methods",
                 f"{', '.join(unsafe)} will be done twice, once on each side: modern must not act on requests "
@@ -45,22 +53,22 @@ def shadowed_writes_are_isolated(draft: Draft, reader: Reader) -> None:
 def guard_can_be_met(draft: Draft, reader: Reader) -> None:
     for route, placed in draft.whole():
         for key, message, warning in _unshowable(route.guard):
-            if "guard" in placed.written or "guard" not in draft.defaults or route.index == 0:
-                placed.problem(reader, f"guard.{key}", message, warning=warning)
+            placed.value_problem(reader, f"guard.{key}", message, warning=warning)
 
 
 def steps_ascend(draft: Draft, reader: Reader) -> None:
     for route, placed in draft.whole():
         steps = route.ladder.steps
-        if list(steps) != sorted(steps) or (steps and steps[0] <= 0):
-            placed.problem(reader, "ladder.steps", "must ascend, and start above 0%")
+        if list(steps) != sorted(steps) or steps[0] <= 0:
+            placed.value_problem(reader, "ladder.steps", "must ascend, and start above 0%")
 
 
 def tolerances_say_how_far(draft: Draft, reader: Reader) -> None:
     for route, placed in draft.whole():
         for tolerance in route.compare.tolerance:
             if tolerance and tolerance.abs is None and tolerance.seconds is None:
-                placed.problem(reader, "compare.tolerance", f"{tolerance.path} says not how far: add `abs:` or `seconds:`")
+                message = f"{tolerance.path} does not say how far: add `abs:` or `seconds:`"
+                placed.value_problem(reader, "compare.tolerance", message)
 
 
 def samples_needed(guard: Guard) -> float:
@@ -85,6 +93,8 @@ def _unshowable(guard: Guard) -> list[tuple[str, str, bool]]:
         found.append(("match_rate", f"takes at least {samples_needed(guard):,.0f} equal answers to show", True))
     if guard.coverage >= 1:
         found.append(("coverage", "100% fails for ever with the first request that cannot be compared", True))
+    if guard.error_increase <= 0:
+        found.append(("error_increase", "0% can never be shown, even by two systems without errors: write 0.1%", False))
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from strangler.config.rules.draft import Draft, Rule
+from strangler.config.rules.draft import Draft, Placed, Rule
 from strangler.core.model import Route, Stage
 from strangler.core.spec.reader import Reader
 
@@ -17,13 +17,13 @@ _SHARED: tuple[tuple[str, Callable[[Route], object]], ...] = (
 
 def members_stand_together(draft: Draft, reader: Reader) -> None:
     """A user who is on modern for one route of a group and on legacy for the next sees two truths."""
-    leaders: dict[str, Route] = {}
+    leaders: dict[str, tuple[Route, Placed]] = {}
     for route, placed in draft.whole():
         if not route.group:
             continue
-        leader = leaders.setdefault(route.group, route)
+        leader, leading = leaders.setdefault(route.group, (route, placed))
         for key, value in _SHARED:
-            if value(route) != value(leader):
+            if value(route) != value(leader) and not (placed.is_broken(key) or leading.is_broken(key)):
                 placed.problem(
                     reader, key, f"differs from {leader.name!r}, and both are in the group {route.group!r}: a group flips as one"
                 )

@@ -12,30 +12,29 @@ _PARAMETER = re.compile(r"\{([^{}]*)\}")
 
 
 def names_are_unique(draft: Draft, reader: Reader) -> None:
-    first: dict[str, int] = {}
+    lines: dict[str, int] = {}
     for placed in draft.routes:
         name = placed.written.get("name")
-        line = placed.written.place("name").start.line + 1
-        if name is not None and first.setdefault(name, line) != line:
-            placed.problem(reader, "name", f"{name!r} is taken: another route has it on line {first[name]}")
+        if name in lines:
+            placed.problem(reader, "name", f"{name!r} is taken: another route has it on line {lines[name]}")
+        elif name is not None:
+            lines[name] = placed.written.place("name").start.line + 1
 
 
 def routes_are_reachable(draft: Draft, reader: Reader) -> None:
     """A route behind one that takes all its requests is dead, and looks alive."""
-    routes = {route.index: (route, placed) for route, placed in draft.whole()}
+    routes = {route.index: (route, placed) for route, placed in draft.whole() if not placed.is_broken("match")}
     for index, hiding in hidden_by([route for route, _ in routes.values()]).items():
         names = " and ".join(repr(routes[other][0].name) for other in hiding)
+        takes = "takes" if len(hiding) == 1 else "take"
         routes[index][1].problem(
-            reader, "match", f"can never match: {names} above it take{'s' if len(hiding) == 1 else ''} every such request"
+            reader, "match", f"can never match: {names} above it {takes} every such request: move this route up, or delete it"
         )
 
 
 def adapted_paths_use_known_parameters(draft: Draft, reader: Reader) -> None:
     for route, placed in draft.whole():
-        path = route.adapt.request.path
-        if path and not path.startswith("/"):
-            placed.problem(reader, "adapt.request.path", f"{path!r} does not start with /")
-        for name in _PARAMETER.findall(path):
+        for name in _PARAMETER.findall(route.adapt.request.path):
             if name not in route.match.path.positions:
                 hint = nearest(name, list(route.match.path.positions))
                 placed.problem(reader, "adapt.request.path", f"{route.match.path} has no parameter {name!r}{hint}")
@@ -43,20 +42,23 @@ def adapted_paths_use_known_parameters(draft: Draft, reader: Reader) -> None:
 
 def data_needs_mappings(draft: Draft, reader: Reader) -> None:
     for route, placed in draft.whole():
-        if route.data and not draft.values.get("mappings"):
-            placed.problem(reader, "data", f"names the mapping {route.data[0]!r}, but the file has no `mappings:`")
+        if route.data and not draft.values.get("mappings") and not draft.written.is_broken("mappings"):
+            placed.value_problem(reader, "data", f"names the mapping {route.data[0]!r}, but the file has no `mappings:`")
 
 
 def milestones_name_known_routes(draft: Draft, reader: Reader) -> None:
-    names = {route.name for route, _ in draft.whole()}
-    names |= {f"@{route.group}" for route, _ in draft.whole() if route.group}
-    for index, milestone in enumerate(draft.values.get("milestones", ())):
-        for name in milestone.routes if milestone else ():
+    if any(placed.is_broken("name", "group") for placed in draft.routes) or draft.written.is_broken("routes"):
+        return
+    names = {placed.written.get("name", "") for placed in draft.routes}
+    names |= {f"@{placed.written.get('group') or draft.defaults.get('group', '')}" for placed in draft.routes} - {"@"}
+    for milestone, value in draft.sections("milestones"):
+        for name in value.routes if value else ():
             if name not in names:
+                kind = "group" if name.startswith("@") else "route"
                 reader.problem(
-                    draft.written.place("milestones"),
-                    f"milestones[{index}].routes",
-                    f"there is no {'group' if name.startswith('@') else 'route'} {name!r}{nearest(name, sorted(names))}",
+                    milestone.place("routes"),
+                    f"{milestone.path}.routes",
+                    f"there is no {kind} {name!r}{nearest(name, sorted(names))}",
                 )
 
 

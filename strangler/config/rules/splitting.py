@@ -14,9 +14,17 @@ _SESSION = re.compile(
 )
 
 
+def sticky_is_whole(draft: Draft, reader: Reader) -> None:
+    """A route may say a part of `sticky:` and have the rest from `defaults`; together they must name the key."""
+    for route, placed in draft.whole():
+        if route.sticky is None and placed.says("sticky") and not placed.is_broken("sticky"):
+            placed.value_problem(reader, "sticky", "`by` is missing: header:NAME, cookie:NAME, path:PARAMETER or ip")
+
+
 def canary_is_sticky(draft: Draft, reader: Reader) -> None:
     for route, placed in draft.whole():
-        if route.stage is Stage.CANARY and route.sticky is None:
+        said = placed.says("sticky") or placed.is_broken("sticky")
+        if route.stage is Stage.CANARY and route.sticky is None and not said:
             placed.problem(
                 reader,
                 "stage",
@@ -36,7 +44,7 @@ def sticky_parameter_exists(draft: Draft, reader: Reader) -> None:
 def sticky_cookie_outlives_a_login(draft: Draft, reader: Reader) -> None:
     for route, placed in draft.whole():
         if route.sticky and route.sticky.by.source == "cookie" and _SESSION.search(route.sticky.by.name):
-            placed.problem(
+            placed.value_problem(
                 reader,
                 "sticky.by",
                 f"{route.sticky.by.name} looks like a session, which changes at login, and its user changes sides with it: "
@@ -48,6 +56,8 @@ def sticky_cookie_outlives_a_login(draft: Draft, reader: Reader) -> None:
 def unsafe_methods_are_not_split(draft: Draft, reader: Reader) -> None:
     """Half of the writes in each system is a data loss that nobody notices until much later."""
     for route, placed in draft.whole():
+        if placed.is_broken("data", "unsafe", "match.methods"):
+            continue
         if route.unsafe and route.data:
             placed.problem(
                 reader, "unsafe", "a route with `data:` moves its writes as one, by `strangler cutover`: take this or `data:` out"
@@ -62,6 +72,7 @@ def unsafe_methods_are_not_split(draft: Draft, reader: Reader) -> None:
 
 
 RULES: tuple[Rule, ...] = (
+    sticky_is_whole,
     canary_is_sticky,
     sticky_parameter_exists,
     sticky_cookie_outlives_a_login,

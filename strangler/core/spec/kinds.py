@@ -11,11 +11,12 @@ from typing import Any, Protocol
 
 from strangler.core.spec.node import Node, Scalar
 from strangler.core.spec.reader import INVALID, Reader, nearest
-from strangler.core.units import format_duration, format_percent, parse_duration, parse_percent, parse_size
+from strangler.core.units import Bytes, Seconds, format_duration, format_percent, parse_duration, parse_percent, parse_size
 
 Schema = dict[str, Any]
 
 _ENVIRONMENT = {"pattern": r"\$\{"}  # in an editor, a value from the environment is always acceptable
+_DIGITS = r"(?:0|[1-9]\d{0,17})"
 _YAML_1_1_TRUE = {"yes", "on", "y", "true", "1"}
 _YAML_1_1_BOOLEANS = {*_YAML_1_1_TRUE, "no", "off", "n", "false", "0"}
 
@@ -91,7 +92,7 @@ class Word:
 
 def text(noun: str = "text", *, bare: bool = True) -> Word:
     """Any text that is not empty."""
-    return Word(noun, _not_empty, bare=bare)
+    return Word(noun, not_empty, bare=bare)
 
 
 def choice(*words: str, literal: bool = False, make: Callable[[str], Any] = str) -> Word:
@@ -106,6 +107,11 @@ def choice(*words: str, literal: bool = False, make: Callable[[str], Any] = str)
 
     pattern = f"^({'|'.join(re.escape(word) for word in words)})$"
     return Word(f"one of {', '.join(words)}", parse, pattern=pattern, literal=literal)
+
+
+def is_yaml_boolean(word: str) -> bool:
+    """Whether some YAML readers take a plain word as true or false."""
+    return word.lower() in _YAML_1_1_BOOLEANS
 
 
 def boolean() -> Word:
@@ -126,8 +132,8 @@ def integer(least: int, most: int) -> Word:
     """A whole number within bounds, both included."""
 
     def parse(word: str) -> int:
-        if not re.fullmatch(r"-?\d{1,18}", word, re.ASCII):
-            raise ValueError(f"{word!r} is not a whole number")
+        if not re.fullmatch(rf"-?{_DIGITS}", word, re.ASCII):
+            raise ValueError(f"{word!r} is not a whole number{_octal(word)}")
         if not least <= int(word) <= most:
             raise ValueError(f"{word} is not between {least} and {most}")
         return int(word)
@@ -139,8 +145,8 @@ def number(least: float, most: float) -> Word:
     """A decimal number within bounds, both included."""
 
     def parse(word: str) -> float:
-        if not re.fullmatch(r"-?\d{1,18}(\.\d{1,18})?(e-?\d{1,2})?", word, re.ASCII):
-            raise ValueError(f"{word!r} is not a number")
+        if not re.fullmatch(rf"-?{_DIGITS}(\.\d{{1,18}})?(e-?\d{{1,2}})?", word, re.ASCII):
+            raise ValueError(f"{word!r} is not a number{_octal(word)}")
         if not least <= float(word) <= most:
             raise ValueError(f"{word} is not between {least:g} and {most:g}")
         return float(word)
@@ -159,14 +165,28 @@ class _Typed(Word):
         return self._schema
 
 
-def duration() -> Word:
-    """``250ms 5s 10m 1h 14d``"""
-    return Word("a duration such as 5s", parse_duration, pattern=r"^\d+(\.\d+)? ?(ms|s|m|h|d)$", show=format_duration)
+def duration(*, zero: bool = False) -> Word:
+    """``250ms 5s 10m 1h 14d``; `zero`: no time at all means something, too."""
+
+    def parse(word: str) -> Seconds:
+        seconds = parse_duration(word)
+        if not seconds and not zero:
+            raise ValueError(f"{word!r} leaves no time at all")
+        return seconds
+
+    return Word("a duration such as 5s", parse, pattern=r"^\d+(\.\d+)? ?(ms|s|m|h|d)$", show=format_duration)
 
 
-def size() -> Word:
+def size(least: int = 0) -> Word:
     """``64KB 1MiB``"""
-    return Word("a size such as 1MiB", parse_size, pattern=r"^\d+(\.\d+)? ?(B|[KMGT]i?B)$", show=lambda value: f"{value}B")
+
+    def parse(word: str) -> Bytes:
+        size = parse_size(word)
+        if size < least:
+            raise ValueError(f"{word!r} is too small: at least {least}B")
+        return size
+
+    return Word("a size such as 1MiB", parse, pattern=r"^\d+(\.\d+)? ?(B|[KMGT]i?B)$", show=lambda value: f"{value}B")
 
 
 def percent(*, literal: bool = False) -> Word:
@@ -191,7 +211,12 @@ def describe(node: Node) -> str:
     return "a mapping" if hasattr(node, "pairs") else "a list"
 
 
-def _not_empty(word: str) -> str:
+def _octal(word: str) -> str:
+    return f": write {int(word)} (some YAML readers take {word} as octal)" if re.fullmatch(r"0\d{1,17}", word, re.ASCII) else ""
+
+
+def not_empty(word: str) -> str:
+    """The word, if there is one."""
     if not word.strip():
         raise ValueError("is empty")
     if "\x00" in word or "\n" in word or "\r" in word:

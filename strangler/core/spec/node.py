@@ -72,9 +72,9 @@ class Map(Node):
         return self._merged
 
     def _merge(self) -> dict[str, Pair]:
-        found = _first_by_key(pair for pair in self.pairs if not _is_merge(pair))
+        found = _first_by_key(pair for pair in self.pairs if not is_merge(pair))
         for pair in self.pairs:
-            if _is_merge(pair):
+            if is_merge(pair):
                 for source in merge_sources(pair.value) or ():
                     for key, merged in source.flattened().items():
                         found.setdefault(key, merged)
@@ -97,7 +97,8 @@ def merge_sources(node: Node) -> list[Map] | None:
     return maps if len(maps) == len(nodes) else None
 
 
-def _is_merge(pair: Pair) -> bool:
+def is_merge(pair: Pair) -> bool:
+    """Whether a pair is a merge key; in quotes it is a key like any other."""
     return pair.key.plain and pair.key.text == MERGE
 
 
@@ -114,6 +115,13 @@ class DocumentError(Exception):
     def __init__(self, mark: Mark | None, message: str) -> None:
         self.problem = Problem(mark.line + 1 if mark else 0, mark.column + 1 if mark else 0, "", message)
         super().__init__(message)
+
+    @classmethod
+    def behind(cls, text: str, message: str) -> DocumentError:
+        """A problem right behind `text`, the beginning of the document."""
+        error = cls(None, message)
+        error.problem = Problem(text.count("\n") + 1, len(text) - text.rfind("\n"), "", message)
+        return error
 
 
 @dataclass(slots=True)

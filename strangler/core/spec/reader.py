@@ -14,6 +14,9 @@ from strangler.core.spec.node import Node, Scalar
 MAX_VALUES = 2_000_000  # 10,000 routes have about 200,000; aliases that multiply ("billion laughs") go past it at once
 
 
+SHORTEST_SECRET = 8  # what is shorter is no secret, but may be a word that messages need
+
+
 class _Invalid:
     def __repr__(self) -> str:
         return "INVALID"
@@ -31,12 +34,27 @@ class Reader:
     environ: Mapping[str, str]
     problems: list[Problem] = field(default_factory=list)
     budget: int = MAX_VALUES
+    _told: set[tuple[object, ...]] = field(default_factory=set)
+    _secrets: dict[str, str] = field(default_factory=dict)  # what variables held, and their names
 
     def problem(self, node: Node | None, path: str, message: str, *, warning: bool = False) -> Any:
-        """Note a problem where `node` stands and return INVALID."""
+        """Note a problem where `node` stands and return INVALID.
+
+        A place that many others take over (an anchor, `defaults`) is told about once. What came out of the environment
+        may be a secret and is shown as the variable's name.
+        """
         line, column = (node.start.line + 1, node.start.column + 1) if node else (0, 0)
-        self.problems.append(Problem(line, column, path, message, warning))
+        path, message = self._without_secrets(path), self._without_secrets(message)
+        told = (line, column, path.rpartition(".")[2] if node else path, message)
+        if told not in self._told:
+            self._told.add(told)
+            self.problems.append(Problem(line, column, path, message, warning))
         return INVALID
+
+    def _without_secrets(self, text: str) -> str:
+        for secret, name in self._secrets.items():
+            text = re.sub(re.escape(secret), lambda _, name=name: f"${{{name}}}", text, flags=re.IGNORECASE)  # type: ignore[misc]
+        return text
 
     def spend(self, node: Node, path: str) -> bool:
         """Count one value; False, with one problem noted, once the budget is gone."""
@@ -62,17 +80,29 @@ class Reader:
                 missing.append("${ is not closed: write ${NAME}, ${NAME:-default}, or $${ for the characters themselves")
             elif name not in self.environ and default is None:
                 missing.append(f"the environment variable {name} is not set: set it, or write ${{{name}:-default}}")
-            return self.environ.get(name, default or "") if name else ""
+            return self._variable(name, default or "") if name else ""
 
         expanded = _VARIABLE.sub(fill, scalar.text)
         for message in missing:
             self.problem(scalar, path, message)
         return INVALID if missing else expanded
 
+    def _variable(self, name: str, default: str) -> str:
+        """What a variable holds; `default` if it is not set or empty, as in a shell."""
+        value = self.environ.get(name) or default
+        if len(value) >= SHORTEST_SECRET and value != default:
+            self._secrets[value] = name
+        return value
+
+
+def closest(word: str, known: list[str]) -> str:
+    """The known word that is nearest, "" if none is near."""
+    return next(iter(get_close_matches(word.lower(), known, n=1, cutoff=0.6)), "")
+
 
 def nearest(word: str, known: list[str]) -> str:
     """``; did you mean X?`` when a known word is near, else the list of known words when it is short, else nothing."""
-    close = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    close = closest(word, known)
     if close:
-        return f"; did you mean {close[0]!r}?"
+        return f"; did you mean {close!r}?"
     return f"; known: {', '.join(known)}" if known and len(known) <= 24 else ""

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from strangler.core.frozen import Frozen
 from strangler.core.spec.kinds import Kind, Schema, Word, describe
-from strangler.core.spec.node import MERGE, Map, Node, Pair, Scalar, Sequence, merge_sources
-from strangler.core.spec.reader import INVALID, Reader, nearest
+from strangler.core.spec.node import MERGE, Map, Node, Pair, Scalar, Sequence, is_merge, merge_sources
+from strangler.core.spec.reader import INVALID, Reader, closest, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,37 @@ class Field:
 
 
 class Written(dict[str, Any]):
-    """A section as written: only the keys that stand in the file (and could be read), with the node they stand in."""
+    """A section as written: only the keys that stand in the file and could be read, with the node they stand in.
 
-    __slots__ = ("node", "path")
+    `broken` are the keys that stand there but could not be read, or were misspelt.
+    """
+
+    __slots__ = ("broken", "node", "path")
 
     def __init__(self, node: Node, path: str) -> None:
         super().__init__()
         self.node, self.path = node, path
+        self.broken: set[str] = set()
+
+    def has(self, *keys: str) -> bool:
+        """Whether a nested key is written here."""
+        section: Any = self
+        for key in keys:
+            if not isinstance(section, Written) or key not in section:
+                return False
+            section = section[key]
+        return True
+
+    def is_broken(self, *keys: str) -> bool:
+        """Whether something at or below a nested key could not be read: its problem has been noted, its value is unknown."""
+        section: Any = self
+        for key in keys:
+            if not isinstance(section, Written):
+                return False
+            if key in section.broken:
+                return True
+            section = section.get(key)
+        return isinstance(section, Written) and (bool(section.broken) or any(section.is_broken(key) for key in section))
 
     def place(self, *keys: str) -> Node:
         """Where a nested key's value stands; the nearest enclosing place when it is not written here."""
@@ -55,10 +80,13 @@ class Section:
     """A mapping with known keys, built by `build` (usually a frozen dataclass, whose defaults then are the defaults).
 
     `shorthand`, if given, is a scalar kind that may stand for the whole section; its value fills the first field.
+    A `partial` section may be completed by another that it overlays, so that required keys are missed only by `make`.
     """
 
-    def __init__(self, noun: str, build: Callable[..., Any], *fields: Field, shorthand: Word | None = None) -> None:
-        self.noun, self.build, self.shorthand = noun, build, shorthand
+    def __init__(
+        self, noun: str, build: Callable[..., Any], *fields: Field, shorthand: Word | None = None, partial: bool = False
+    ) -> None:
+        self.noun, self.build, self.shorthand, self.partial = noun, build, shorthand, partial
         self.fields = {field.key: field for field in fields}
 
     def read(self, node: Node, path: str, reader: Reader) -> Any:
@@ -76,12 +104,15 @@ class Section:
             field = self.fields.get(key)
             if field is None:
                 reader.problem(pair.key, _join(path, key), f"unknown key{nearest(key, list(self.fields))}")
+                written.broken.add(closest(key, [known for known in self.fields if known not in pairs]))
                 continue
             value = field.kind.read(pair.value, _join(path, key), reader)
-            if value is not INVALID:
+            if value is INVALID:
+                written.broken.add(key)
+            else:
                 written[key] = value
         for field in self.fields.values():
-            if field.required and field.key not in pairs:
+            if field.required and not self.partial and field.key not in pairs and field.key not in written.broken:
                 reader.problem(node, path, f"`{field.key}` is missing: {field.doc}")
         return written
 
@@ -114,7 +145,7 @@ class Section:
                 properties[key]["default"] = field.kind.show(defaults[field.target])
         shape: Schema = {"type": ["object", "null"], "properties": properties, "additionalProperties": False}
         required = [field.key for field in self.fields.values() if field.required]
-        if required:
+        if required and not self.partial:
             shape |= {"type": "object", "required": required}
         return {"anyOf": [shape, self.shorthand.schema()]} if self.shorthand else shape
 
@@ -126,18 +157,30 @@ class Either:
         self.word, self.section = word, section
 
     def read(self, node: Node, path: str, reader: Reader) -> Any:
-        scalar = isinstance(node, Scalar) and not is_nothing(node)
-        return self.word.read(node, path, reader) if scalar else self.section.read(node, path, reader)
+        return self.word.read(node, path, reader) if isinstance(node, Scalar) else self.section.read(node, path, reader)
 
     def make(self, written: Any) -> Any:
         return self.section.make(written) if isinstance(written, Mapping) else written
 
     def schema(self) -> Schema:
-        return {"anyOf": [self.word.schema(), self.section.schema()]}
+        return {"anyOf": [self.word.schema(), self.section.schema() | {"type": "object"}]}
+
+
+class Listed(list[Any]):
+    """A list as written: the items that could be read, and the path and node of each."""
+
+    __slots__ = ("places",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: list[tuple[str, Node]] = []
 
 
 class ListOf:
-    """A list of one kind, made into a tuple. `unique` refuses a value that stands there twice."""
+    """A list of one kind, made into a tuple. `unique` refuses a value that stands there twice.
+
+    A list of words is unreadable if one word is; a list of sections keeps the others.
+    """
 
     def __init__(self, kind: Kind, *, unique: bool = False, least: int = 0) -> None:
         self.kind, self.unique, self.least = kind, unique, least
@@ -151,14 +194,16 @@ class ListOf:
             return reader.problem(node, path, f"expected a list, found {describe(node)}: write [ … ], or one `- ` per line")
         if len(items) < self.least:
             return reader.problem(node, path, "is empty: leave the key out, or list at least one")
-        found: list[Any] = []
+        found = Listed()
         for index, item in enumerate(items):
-            value = self.kind.read(item, f"{path}[{index}]", reader)
+            place = f"{path}[{index}]"
+            value = self.kind.read(item, place, reader)
             if self.unique and value is not INVALID and value in found:
-                reader.problem(item, f"{path}[{index}]", f"{describe(item)} stands here twice")
+                reader.problem(item, place, f"{describe(item)} stands here twice")
             elif value is not INVALID:
                 found.append(value)
-        return found
+                found.places.append((place, item))
+        return INVALID if isinstance(self.kind, Word) and len(found) < len(items) else found
 
     def make(self, written: Any) -> tuple[Any, ...]:
         return tuple(self.kind.make(value) for value in written)
@@ -171,7 +216,7 @@ class ListOf:
 
 
 class MapOf:
-    """A mapping with free keys, made into a dict. `key` reads the keys (a Word); an unreadable value stays INVALID, so
+    """A mapping with free keys, frozen when made. `key` reads the keys (a Word); an unreadable value stays INVALID, so
     that its name is still known to whatever refers to it."""
 
     def __init__(self, key: Word, kind: Kind, noun: str) -> None:
@@ -185,12 +230,16 @@ class MapOf:
         for text, pair in pairs.items():
             name = self.key.read(pair.key, _join(path, text), reader)
             value = self.kind.read(pair.value, _join(path, text), reader)
-            if name is not INVALID:
+            if name in found:
+                reader.problem(pair.key, _join(path, text), "stands twice: it is the same as one above")
+            elif name is not INVALID:
                 found[name] = value
+            if value is INVALID:
+                found.broken.add(name)
         return found
 
-    def make(self, written: Any) -> dict[str, Any]:
-        return {name: None if value is INVALID else self.kind.make(value) for name, value in written.items()}
+    def make(self, written: Any) -> Mapping[Any, Any]:
+        return Frozen((name, None if value is INVALID else self.kind.make(value)) for name, value in written.items())
 
     def schema(self) -> Schema:
         shape: Schema = {"type": ["object", "null"], "additionalProperties": self.kind.schema()}
@@ -209,9 +258,9 @@ def mapping_pairs(node: Node, path: str, reader: Reader, noun: str) -> dict[str,
     seen: dict[str, Scalar] = {}
     for pair in node.pairs:
         first = seen.setdefault(pair.key.text, pair.key)
-        if first is not pair.key and pair.key.text != MERGE:
+        if first is not pair.key and not is_merge(pair):
             reader.problem(pair.key, _join(path, pair.key.text), f"stands twice: first on line {first.start.line + 1}")
-        if pair.key.text == MERGE and merge_sources(pair.value) is None:
+        if is_merge(pair) and merge_sources(pair.value) is None:
             reader.problem(pair.value, path, f"{MERGE} merges a mapping, or a list of mappings, not {describe(pair.value)}")
     return node.flattened()
 
