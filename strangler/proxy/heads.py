@@ -20,18 +20,19 @@ class Head:
 
     Attributes:
         lines: ``Name: value`` with CRLF, or b"", one for each header.
-        lengths, codings: values of Content-Length and Transfer-Encoding.
+        lengths, codings: values of Content-Length, whose lines stand at lengths_at, and of Transfer-Encoding.
         options: what Connection names, in lower case.
         upgrades: what Upgrade offers.
         trailers_at: where Trailer lines stand.
     """
 
-    __slots__ = ("codings", "headers", "lengths", "lines", "options", "trailers_at", "upgrades")
+    __slots__ = ("codings", "headers", "lengths", "lengths_at", "lines", "options", "trailers_at", "upgrades")
 
     def __init__(self, headers: list[Header]) -> None:
         self.headers = headers
         self.lines: list[bytes] = []
         self.lengths: list[bytes] = []
+        self.lengths_at: list[int] = []
         self.codings: list[bytes] = []
         self.options: list[bytes] = []
         self.upgrades: list[bytes] = []
@@ -170,6 +171,7 @@ def _upgrade(head: Head, name: bytes, value: bytes) -> None:
 
 def _length(head: Head, name: bytes, value: bytes) -> None:
     head.lengths.append(value)
+    head.lengths_at.append(len(head.lines) - 1)
     head.lines[-1] = b"%b: %b\r\n" % (name, value.strip(b" \t").lstrip(b"0") or b"0")  # 010 is octal to some
 
 

@@ -202,6 +202,9 @@ class ResponseReader:
         if status in _BODILESS:
             # One that announces a body may send it, and it would be taken for the next answer (a 304 may announce a length).
             response.reusable &= not (response.coded or (announced and status == 204))
+            if status == 204:
+                response.coded = False
+                head.blank(head.lengths_at)  # RFC 9110 section 8.6
         elif response.coded:
             response.framing = Framing.CHUNKED
         elif head.lengths:
