@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import click
 
@@ -16,6 +17,7 @@ from strangler.core.errors import UsageError
 from strangler.core.explain import Explanation, explain
 from strangler.core.ladder import OnFailure
 from strangler.core.request import Request, host_of
+from strangler.core.target import Segments
 from strangler.core.units import format_percent
 
 
@@ -36,33 +38,39 @@ def command(method: str, target: str, headers: tuple[str, ...], client: str, sho
     config = load(path, environment())
     explanation = explain(config, _request(method, target, headers, client))
     if as_json:
-        click.echo(json.dumps(_as_json(explanation, show_all), ensure_ascii=False))
+        click.echo(json.dumps(_as_json(explanation, show_all)))
     else:
         click.echo("\n".join(_lines(explanation, show_all)))
 
 
 def _request(method: str, target: str, headers: tuple[str, ...], client: str) -> Request:
+    """The request as the proxy would see it: a terminal's text becomes the bytes that a client would send."""
     pairs = [_header(header) for header in headers]
-    parts = urlsplit(target)
-    if not parts.path.startswith("/"):
+    host = next((value.decode("latin-1") for name, value in pairs if name == b"host"), "")
+    url = re.match("https?://([^/?#]*)", target)
+    if url:
+        host, target = host or url[1], target[url.end() :]
+    if not url and not target.startswith("/"):
         raise UsageError(f"{target!r} is not a path: write /…, or a whole URL")
-    host = next((value.decode("latin-1") for name, value in pairs if name == b"host"), parts.netloc)
-    path, _, query = target.removeprefix(f"{parts.scheme}://{parts.netloc}" if parts.netloc else "").partition("?")
-    return Request(method.upper(), path, query, host_of(host), client, pairs)
+    if " " in method or not method.isprintable():
+        raise UsageError(f"{method!r} is not a method: write GET, say")
+    path, _, query = target.encode("utf-8", "surrogateescape").decode("latin-1").partition("?")
+    return Request(method.upper(), path or "/", query, host_of(host), client, pairs)
 
 
 def _header(text: str) -> tuple[bytes, bytes]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
         raise UsageError(f"{text!r} is not a header: write 'NAME: VALUE'")
-    return name.strip().lower().encode("latin-1", "replace"), value.strip().encode("utf-8")
+    return name.strip().lower().encode("latin-1", "replace"), value.strip().encode("utf-8", "surrogateescape")
 
 
 def _lines(explanation: Explanation, show_all: bool) -> list[str]:
     request = explanation.request
-    lines = [f"{request.method} {request.path}", "", f"→ {_decision(explanation.decision)}"]
+    shown = request.path.encode("latin-1").decode("utf-8", "replace")
+    lines = [f"{request.method} {shown}", "", f"→ {_decision(explanation.decision)}"]
     if explanation.ambiguous:
-        ways = ", ".join("/" + "/".join(quote(segment, safe="") for segment in reading) for reading in explanation.readings)
+        ways = ", ".join(map(_path, explanation.readings)) or "more paths than can be listed, so any route could match"
         lines += ["", f"The path is ambiguous ({explanation.ambiguous}): servers may read it as {ways}.",
                   "It goes to legacy only while every route that could match stands at legacy or shadow."]  # fmt: skip
     route, where = explanation.winner, explanation.stand
@@ -74,6 +82,10 @@ def _lines(explanation: Explanation, show_all: bool) -> list[str]:
         lines += ["", f"what each stage would do on {route.name!r}:"]
         lines += [f"  {stage:<8}{_forward(decision)}" for stage, decision in explanation.stages]
     return lines
+
+
+def _path(segments: Segments) -> str:
+    return "/" + "/".join(quote(segment, safe="", errors="surrogateescape") for segment in segments)
 
 
 def _verdicts(explanation: Explanation, show_all: bool) -> list[str]:
