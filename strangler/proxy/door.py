@@ -19,12 +19,15 @@ BACKLOG = 1024
 class Door:
     """A listener at work.
 
+    Args:
+        sock: a socket that listens already and belongs to whoever made it, with its file; None: the door makes its own.
+
     Attributes:
         open: client connections there are now.
         address: where it really listens (a port 0 has become a port).
     """
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, sock: socket.socket | None = None) -> None:
         if listener.engine != "native":
             raise UsageError(f"listen {listener.address}: engine {listener.engine} is not there yet; use native")
         if listener.tls is not None:
@@ -33,6 +36,7 @@ class Door:
         self.networks = listener.trusted_proxies
         self.address = listener.address
         self.open = 0
+        self._sock = sock
         self._server: asyncio.AbstractServer | None = None
 
     @property
@@ -48,6 +52,10 @@ class Door:
         loop = asyncio.get_running_loop()
         address = self.address
         try:
+            if self._sock is not None:
+                create = loop.create_unix_server if address.unix else loop.create_server
+                self._server = await create(protocol, sock=self._sock, backlog=BACKLOG)
+                return
             if address.unix:
                 _refuse_if_alive(address.unix)
                 self._server = await loop.create_unix_server(protocol, address.unix, backlog=BACKLOG)
@@ -62,7 +70,7 @@ class Door:
         if self._server is not None:
             self._server.close()
             self._server = None
-            if self.address.unix:
+            if self.address.unix and self._sock is None:
                 _remove(self.address.unix)
 
 

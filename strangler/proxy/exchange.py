@@ -15,10 +15,12 @@ class Exchange:
         target: origin-form, as it arrived.
         client: address of the client, as far as trusted proxies vouch for it.
         route: name of the route, "" if none matched.
+        stage: at which the route stood when it was decided, "" if none matched.
         side, upstream: who was asked last; "" if nobody was.
         status: what the client got; 0 if it got no final answer.
         reason: label of the reason if the answer was ours or ended early, else "".
         fell_back: whether the fallback upstream was asked.
+        retried: whether `upstream` was asked twice.
         started: seconds on `time.perf_counter`, when the request was taken up.
         first_byte: seconds from then until the answer's head; equals `duration` if there was none.
         duration: seconds until the end of the exchange.
@@ -29,12 +31,14 @@ class Exchange:
     target: str
     client: str
     route: str
+    stage: str
     side: str
     upstream: str
     status: int
     reason: str
     request_id: str
     fell_back: bool
+    retried: bool
     started: float
     first_byte: float
     duration: float

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -46,14 +47,14 @@ class Proxy:
         stopping: whether answers end their connection.
     """
 
-    def __init__(self, table: Table, listeners: Sequence[Listener], observe: Observe | None, tick: float) -> None:
+    def __init__(self, table: Table, doors: Sequence[Door], observe: Observe | None, tick: float) -> None:
         self.counters = Counters()
         self.observe = observe
         self.stopping = False
         self.clients: set[ClientConnection] = set()
         self.tunnels: set[Tunnel] = set()
         self.upstream_connections: set[UpstreamConnection] = set()
-        self._doors = [Door(listener) for listener in listeners]
+        self._doors = doors
         self._faults: set[tuple[str, str, int]] = set()
         self._empty = asyncio.Event()
         self.routing = self._routing_for(table, {})
@@ -145,14 +146,24 @@ class Proxy:
         return Routing(table, pools, Origins(upstream.url for upstream in upstreams.values()))
 
 
-async def start(table: Table, *, listeners: Sequence[Listener], observe: Observe | None = None, tick: float = TICK) -> Proxy:
+async def start(
+    table: Table,
+    *,
+    listeners: Sequence[Listener],
+    sockets: Sequence[socket.socket] = (),
+    observe: Observe | None = None,
+    tick: float = TICK,
+) -> Proxy:
     """Listen, and serve by `table`, on the running loop.
 
     Args:
+        sockets: that listen already, one for each listener; without them each listener is bound here.
         tick: seconds between two looks at the deadlines.
 
     Raises UnreachableError if an address cannot be bound, UsageError if the configuration asks for what is not there yet.
     """
-    proxy = Proxy(table, listeners, observe, tick)
+    held: Sequence[socket.socket | None] = sockets or [None] * len(listeners)
+    doors = [Door(listener, sock) for listener, sock in zip(listeners, held, strict=True)]
+    proxy = Proxy(table, doors, observe, tick)
     await proxy.listen()
     return proxy
