@@ -149,7 +149,7 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        if self.covered and not self.old_rows:
+        if not self.old_rows:
             return Verdict.CANNOT_SAY  # rows only on the new side are more likely a wrong or emptied source than drift
         if self.drifted:
             return Verdict.DRIFT

@@ -226,6 +226,10 @@ def test_a_report_that_covered_only_a_part_is_not_clean():
     assert Report("m", "a", "b", old_rows=1, new_rows=1, chunks=1, covered=True).verdict is Verdict.CLEAN
 
 
+def test_a_pass_that_failed_before_it_saw_an_old_row_does_not_call_the_new_ones_drift():
+    assert Report("m", "a", "b", new_rows=5, counts={Drift.EXTRA: 5}, failure="gone").verdict is Verdict.CANNOT_SAY
+
+
 def test_a_row_without_a_key_that_is_out_of_scope_is_none_of_our_business(world):
     where = "key: id, where: 'value IS NOT NULL'}"
     world.create(
