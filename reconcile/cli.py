@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import reconcile as api
-from strangler.core.errors import StranglerError, UsageError
+from strangler.core.errors import ConfigError, StranglerError, UsageError
 from strangler.core.units import Share, parse_percent
 
 if TYPE_CHECKING:
@@ -185,7 +185,8 @@ def main(arguments: list[str] | None = None) -> int:
     except StranglerError as error:
         if debug:
             raise
-        click.echo(f"Error: {error}", err=True)
+        # Problems of a file stand alone, as FILE:LINE:COLUMN, so that editors and terminals can jump to them.
+        click.echo(error if isinstance(error, ConfigError) else f"Error: {error}", err=True)
         return error.exit_code
     except Exception as error:
         if debug:

@@ -13,12 +13,18 @@ from reconcile.database import Database, opened
 from reconcile.file import File, Steps, read
 from reconcile.inspection import Finding, inspect
 from reconcile.schema import read as read_schema
-from strangler.core.errors import DatabaseError, Problem
+from strangler.core.errors import ConfigError, DatabaseError, Problem
 
 
 def check(path: str | Path, environ: Mapping[str, str]) -> list[Problem]:
-    """Every problem and warning. Raises ConfigError if the file alone has problems: then no database is opened."""
-    file = read(path, environ)
+    """Every problem and warning. If the file alone has problems, those are all: no database is opened for it."""
+    try:
+        return _check(read(path, environ))
+    except ConfigError as error:
+        return list(error.problems)
+
+
+def _check(file: File) -> list[Problem]:
     with ExitStack() as stack:
         problems: list[Problem] = []
         databases: dict[str, Database] = {}

@@ -155,7 +155,7 @@ def test_a_code_that_nobody_mapped_is_named(shop: Shop, type_):
     ("words", "code", "message"),
     [
         (("reconcile", "custmers"), 2, "did you mean 'customers'?"),
-        (("check", "-c", "nothing.yaml"), 2, "nothing.yaml: cannot be read: No such file or directory"),
+        (("backfill", "customers", "-c", "nothing.yaml"), 2, "nothing.yaml: cannot be read: No such file or directory"),
         (("backfill",), 2, "Missing argument 'MAPPING'"),
         (("backfill", "customers", "--max-delete-share", "5"), 2, "write 5%"),
         (("apply", "customers", "one"), 2, "the key 'one' of old.customer is not a whole number"),
@@ -166,6 +166,19 @@ def test_mistakes_on_the_command_line(shop: Shop, type_, words, code, message):
     assert found == code
     assert message in err
     assert "Traceback" not in err
+
+
+def test_problems_of_the_file_are_jumped_to(shop: Shop, type_):
+    file = shop.folder / "mappings.yaml"
+    file.write_text(file.read_text("utf-8").replace("convert: cents }", "convert: cent }", 1), "utf-8")
+    for words in (("backfill", "products"), ("reconcile", "customers")):
+        code, _, err = type_(*words)
+        assert code == 2
+        assert err.startswith("mappings.yaml:45:44: mappings[1].columns.price_cents.convert: 'cent' is not one of")
+    code, out, _ = type_("check")
+    assert (code, out.splitlines()[-1]) == (2, "mappings.yaml: 1 problem, 0 warnings")
+    code, out, _ = type_("check", "--json")
+    assert (code, json.loads(out)[0]["line"]) == (2, 45)
 
 
 def test_databases_that_are_not_there(shop: Shop, type_, monkeypatch):
