@@ -80,10 +80,7 @@ class Inbound:
 
 
 class _Stop(Exception):
-    """Leaves the parser from within a callback."""
-
-    def __init__(self, reason: Reason) -> None:
-        self.reason = reason
+    """Leaves the parser from within a callback; `RequestReader._stop` says why."""
 
 
 class RequestReader:
@@ -106,6 +103,8 @@ class RequestReader:
         "_parser",
         "_peer",
         "_size",
+        "_skips_body",
+        "_stop",
         "_target",
         "dead",
         "held",
@@ -124,6 +123,8 @@ class RequestReader:
         # Bytes of an unfinished head or trailer section, at least and at most: a read may hold the end of something else.
         self._least = self._most = self._size = 0
         self._fresh = False
+        self._stop: Reason | None = None
+        self._skips_body = False  # llhttp believes that a request which offers an upgrade has no body
         self.requests: deque[Inbound] = deque()
         self.held = b""
         self.holding = False
@@ -135,26 +136,30 @@ class RequestReader:
         if self.holding:
             self.held += data
             return
-        if self.dead:
-            return
+        while data and not self.dead:
+            data = self._feed(data)
+
+    def _feed(self, data: bytes) -> bytes:
+        """Have llhttp read; what it left because a request offers an upgrade."""
         self._size = len(data)
         self._fresh = False
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._after_upgrade(data[upgrade.args[0] :])
+            return self._after_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserInvalidMethodError:
             self.refuse(reasons.BAD_METHOD)
         except httptools.HttpParserInvalidURLError:
             self.refuse(reasons.BAD_TARGET)
-        except httptools.HttpParserCallbackError as error:
-            if not isinstance(error.__context__, _Stop):
+        except httptools.HttpParserCallbackError:
+            if self._stop is None:
                 raise
-            self.refuse(error.__context__.reason)
+            self.refuse(self._stop)
         except httptools.HttpParserError:
             self.refuse(reasons.MALFORMED)
         else:
             self._weigh()
+        return b""
 
     def release(self) -> None:
         """The protocol was not switched: read on where the request ended."""
@@ -164,6 +169,8 @@ class RequestReader:
 
     def refuse(self, reason: Reason) -> None:
         """Nothing more is read. The request that was being read is refused, or a nameless one is."""
+        if self.dead:
+            return
         self.dead = True
         self.in_head = False
         current, self._current = self._current, None
@@ -200,7 +207,7 @@ class RequestReader:
         if reason is not None:
             inbound.refused = reason
             self.requests.append(inbound)
-            raise _Stop(reason)
+            raise self._stopped(reason)
         if head.options:
             head.remove_named()
         if head.upgrades and self._parser.should_upgrade():
@@ -219,21 +226,24 @@ class RequestReader:
         self._fresh = True
         limit = self._limits.body
         if limit is not None and inbound.received > limit:
-            raise _Stop(reasons.BODY_TOO_LARGE)
+            raise self._stopped(reasons.BODY_TOO_LARGE)
 
     def on_message_complete(self) -> None:
+        if self._skips_body:
+            return
         inbound = self._current
         assert inbound is not None
-        if self.dead:  # llhttp believes that a request which offers an upgrade has no body
-            return
+        if len(inbound.trailers) > self._limits.headers:
+            raise self._stopped(reasons.TOO_MANY_HEADERS)
         inbound.complete = True
         self._current = None
-        if len(inbound.trailers) > self._limits.headers:
-            inbound.complete = False
-            self._current = inbound
-            raise _Stop(reasons.TOO_MANY_HEADERS)
+        self.dead = not inbound.keep_alive  # what a client sends after its last request is nothing to us
 
     # Ours.
+
+    def _stopped(self, reason: Reason) -> _Stop:
+        self._stop = reason
+        return _Stop()
 
     def _read_version(self, inbound: Inbound) -> Reason | None:
         old = _VERSIONS.get(self._parser.get_http_version())
@@ -245,11 +255,11 @@ class RequestReader:
 
     def _check_size(self, headers: list[Header]) -> None:
         if len(headers) > self._limits.headers:
-            raise _Stop(reasons.TOO_MANY_HEADERS)
+            raise self._stopped(reasons.TOO_MANY_HEADERS)
         if self._most + self._size > self._limits.header_bytes:
             exact = len(self._target) + sum(len(name) + len(value) + 4 for name, value in headers)
             if exact > self._limits.header_bytes:
-                raise _Stop(reasons.HEADERS_TOO_LARGE)
+                raise self._stopped(reasons.HEADERS_TOO_LARGE)
 
     def _weigh(self) -> None:
         """Bound what llhttp and we keep of a head, a trailer section or a chunk extension that does not end."""
@@ -266,19 +276,19 @@ class RequestReader:
             if not inbound.old_version:
                 inbound.upgrade = [name for name in inbound.head.upgrades if name.lower() != b"h2c"]
             return
-        # llhttp is about to skip the body: a parser of its own reads it, and the connection ends with this request.
+        # A parser of its own reads the body, and the connection ends with this request.
         inbound.keep_alive = False
-        self.dead = True
+        self._skips_body = True
 
-    def _after_upgrade(self, rest: bytes) -> None:
+    def _after_upgrade(self, rest: bytes) -> bytes:
+        """llhttp stopped where another protocol could begin: what of the rest is to be read as HTTP now."""
         if self._current is not None:
-            self.dead = False
+            self._skips_body = False
             self._parser = _BodyOnly(self, self._current).parser
-            self.feed(rest)
-        elif self.requests and self.requests[-1].upgrade:
+        elif self.requests[-1].upgrade:
             self.held, self.holding = rest, True
-        elif rest:
-            self.feed(rest)
+            return b""
+        return rest
 
 
 class _BodyOnly:
@@ -301,7 +311,6 @@ class _BodyOnly:
 
     def on_message_complete(self) -> None:
         self._reader.on_message_complete()
-        self._reader.dead = True
 
 
 def _read_target(inbound: Inbound) -> Reason | None:

@@ -310,7 +310,7 @@ async def test_what_is_not_there_yet_is_refused(listener: Listener) -> None:
 
 
 async def test_an_upstream_with_tls_is_refused() -> None:
-    with pytest.raises(UsageError, match="upstreams.legacy: https is not there yet"):
+    with pytest.raises(UsageError, match=r"upstreams\.legacy: https is not there yet"):
         await start(Table(Config({"legacy": UpstreamConfig(Url("https", "x", 443))})), listeners=[])
 
 

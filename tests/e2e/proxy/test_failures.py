@@ -23,7 +23,7 @@ async def pooled(scene: Scene, first: bytes = b"") -> tuple[Wire, Wire]:
 
 
 async def test_connections_are_reused(scene: Scene) -> None:
-    client, upstream = await pooled(scene)
+    _, upstream = await pooled(scene)
     for number in range(3):
         other = await scene.dial()
         other.send(request(f"GET /{number} HTTP/1.1"))
@@ -94,7 +94,7 @@ async def test_a_first_connection_that_fails_is_not_tried_again(scene: Scene) ->
 
 async def test_an_unsafe_request_looks_before_it_uses_an_idle_connection(scene: Scene) -> None:
     """The upstream's close is in the socket, but the loop has not seen it: a POST must not be sent into it."""
-    client, upstream = await pooled(scene)
+    _, upstream = await pooled(scene)
     [connection] = scene.proxy.upstream_connections
     connection.transport.pause_reading()  # the loop looks away
     await upstream.close()

@@ -1,7 +1,7 @@
 """Both ends of a conversation with the proxy, byte by byte: a scripted upstream and a raw client.
 
-Nothing here sleeps: a test waits for bytes, for the end of a connection, or for a condition that the loop brings about. All waits are
-bounded, so that a proxy that hangs fails the test instead of stopping the run.
+A test waits for bytes, for the end of a connection, or for a condition that the loop brings about, never for a time to
+pass. All waits are bounded, so that a proxy that hangs fails the test instead of stopping the run.
 """
 
 from __future__ import annotations
@@ -61,13 +61,20 @@ class Wire:
     async def body(self, head: bytes) -> bytes:
         lower = head.lower()
         if b"\r\ntransfer-encoding: chunked" in lower:
-            body = b""
-            while not body.endswith(b"0\r\n\r\n"):
-                body += await self.until(b"\r\n")
-            return body
+            return await self._chunks()
         if b"\r\ncontent-length: " in lower:
             return await self.exactly(int(lower.partition(b"\r\ncontent-length: ")[2].partition(b"\r\n")[0]))
         return b""
+
+    async def _chunks(self) -> bytes:
+        body = b""
+        while size := int(line := await self.until(b"\r\n"), 16):
+            body += line + await self.exactly(size + 2)
+        body += line
+        while line != b"\r\n":
+            line = await self.until(b"\r\n")
+            body += line
+        return body
 
     async def close(self) -> None:
         self.writer.close()
