@@ -167,7 +167,10 @@ def _address(text: str) -> Address:
         return Address(unix=text[5:])
     host, colon, port = text.rpartition(":")
     if not colon:
-        raise ValueError(f"{text!r} has no port: write {text}:8080, or unix:PATH")
+        whole = f"127.0.0.1:{text}" if text.isdecimal() else f"{text}:8080"
+        raise ValueError(f"{text!r} is not host and port: write {whole}, or unix:PATH")
+    if ":" in host and not host.startswith("["):
+        raise ValueError(f"{text!r}: IPv6 goes in brackets: write [{host}]:{port}")
     return Address(_host(host), _port(port))
 
 
@@ -200,7 +203,7 @@ def _split_url(text: str):  # type: ignore[no-untyped-def]
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise ValueError(f"{text!r} is not a URL") from None
+        raise ValueError(f"{text!r} is not a URL: write http://HOST:PORT or https://HOST") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise ValueError(f"{text!r} is not a URL: write http://HOST:PORT or https://HOST")
     return parts

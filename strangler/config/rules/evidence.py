@@ -64,11 +64,10 @@ def steps_ascend(draft: Draft, reader: Reader) -> None:
 
 
 def tolerances_say_how_far(draft: Draft, reader: Reader) -> None:
-    for route, placed in draft.whole():
-        for tolerance in route.compare.tolerance:
-            if tolerance and tolerance.abs is None and tolerance.seconds is None:
-                message = f"{tolerance.path} does not say how far: add `abs:` or `seconds:`"
-                placed.value_problem(reader, "compare.tolerance", message)
+    for home in (draft.defaults, *(placed.written for placed in draft.routes)):
+        for item in home["compare"]["tolerance"] if home.has("compare", "tolerance") else ():
+            if item.has("path") and not (item.is_broken() or item.has("abs") or item.has("seconds")):
+                reader.problem(item.node, item.path, "does not say how far: add `abs:` or `seconds:`")
 
 
 def samples_needed(guard: Guard) -> float:

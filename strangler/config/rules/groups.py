@@ -8,10 +8,10 @@ from strangler.config.rules.draft import Draft, Placed, Rule
 from strangler.core.model import Route, Stage
 from strangler.core.spec.reader import Reader
 
-_SHARED: tuple[tuple[str, Callable[[Route], object]], ...] = (
-    ("stage", lambda route: route.stage),
-    ("weight", lambda route: route.weight if route.stage is Stage.CANARY else None),
-    ("sticky", lambda route: route.sticky),
+_DIFFERS: tuple[tuple[str, Callable[[Route, Route], bool]], ...] = (
+    ("stage", lambda one, other: one.stage is not other.stage),
+    ("weight", lambda one, other: one.weight != other.weight and one.stage is other.stage is Stage.CANARY),
+    ("sticky", lambda one, other: one.sticky != other.sticky),
 )
 
 
@@ -22,8 +22,8 @@ def members_stand_together(draft: Draft, reader: Reader) -> None:
         if not route.group:
             continue
         leader, leading = leaders.setdefault(route.group, (route, placed))
-        for key, value in _SHARED:
-            if value(route) != value(leader) and not (placed.is_broken(key) or leading.is_broken(key)):
+        for key, differs in _DIFFERS:
+            if differs(route, leader) and not (placed.is_broken(key) or leading.is_broken(key)):
                 placed.problem(
                     reader, key, f"differs from {leader.name!r}, and both are in the group {route.group!r}: a group flips as one"
                 )

@@ -46,13 +46,16 @@ def files_exist(draft: Draft, reader: Reader) -> None:
 
 
 def _addresses(draft: Draft) -> Iterator[tuple[str, Node, Address]]:
+    admin, written = draft.values.get("admin") or Admin(), draft.written.has("admin", "address")
+    if not written:  # then it is what stands in the file that must give way
+        yield "admin.address, by default", draft.written.node, admin.address
     for listener, value in draft.sections("listen"):
         if value:
             yield f"{listener.path}.address", listener.place("address"), value.address
     if not draft.written.has("listen"):
         yield "listen[0].address", draft.written.node, Listener().address
-    admin = draft.values.get("admin") or Admin()
-    yield "admin.address", draft.written.place("admin", "address"), admin.address
+    if written:
+        yield "admin.address", draft.written.place("admin", "address"), admin.address
 
 
 def _files(draft: Draft) -> Iterator[tuple[str, Node, str]]:

@@ -37,7 +37,7 @@ def sticky_parameter_exists(draft: Draft, reader: Reader) -> None:
         if route.sticky and route.sticky.by.source == "path":
             known = route.match.path.positions
             if route.sticky.by.name not in known:
-                hint = nearest(route.sticky.by.name, list(known)) or "; it has none"
+                hint = nearest(route.sticky.by.name, list(known)) or ", nor any other"
                 placed.problem(reader, "sticky.by", f"{route.match.path} has no parameter {route.sticky.by.name!r}{hint}")
 
 

@@ -198,7 +198,10 @@ def optional(kind: Word, word: str) -> Word:
     """`kind`, or the given word for None (``body: none``, ``breaker: off``)."""
 
     def parse(found: str) -> Any:
-        return None if found == word else kind.parse(found)
+        try:
+            return None if found == word else kind.parse(found)
+        except ValueError as error:
+            raise ValueError(f"{error}; or {word}") from None
 
     pattern = f"{kind.pattern}|^{word}$" if kind.pattern else None
     return Word(f"{kind.noun}, or {word}", parse, pattern=pattern, show=lambda value: word if value is None else kind.show(value))

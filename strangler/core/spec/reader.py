@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, Final
 
 from strangler.core.errors import Problem
 from strangler.core.spec.node import Node, Scalar
 
-MAX_VALUES = 2_000_000  # 10,000 routes have about 200,000; aliases that multiply ("billion laughs") go past it at once
+MAX_VALUES = 1_000_000  # 10,000 routes have about 200,000; aliases that multiply ("billion laughs") go past it at once
 
 
+LONGEST_MESSAGE = 600
 SHORTEST_SECRET = 8  # what is shorter is no secret, but may be a word that messages need
 
 
@@ -44,7 +46,7 @@ class Reader:
         may be a secret and is shown as the variable's name.
         """
         line, column = (node.start.line + 1, node.start.column + 1) if node else (0, 0)
-        path, message = self._without_secrets(path), self._without_secrets(message)
+        path, message = _one_line(self._without_secrets(path)), _one_line(self._without_secrets(message))
         told = (line, column, path.rpartition(".")[2] if node else path, message)
         if told not in self._told:
             self._told.add(told)
@@ -56,10 +58,10 @@ class Reader:
             text = re.sub(re.escape(secret), lambda _, name=name: f"${{{name}}}", text, flags=re.IGNORECASE)  # type: ignore[misc]
         return text
 
-    def spend(self, node: Node, path: str) -> bool:
-        """Count one value; False, with one problem noted, once the budget is gone."""
-        self.budget -= 1
-        if self.budget == 0:
+    def spend(self, node: Node, path: str, values: int) -> bool:
+        """Count values; False, with one problem noted, once the budget is gone."""
+        was_left, self.budget = self.budget > 0, self.budget - values
+        if was_left and self.budget <= 0:
             self.problem(node, path, f"more than {MAX_VALUES:,} values: aliases that multiply?")
         return self.budget > 0
 
@@ -95,9 +97,24 @@ class Reader:
         return value
 
 
-def closest(word: str, known: list[str]) -> str:
+def _one_line(text: str) -> str:
+    """Text that a terminal shows as it is: what is not printable escaped, the middle of a very long one left out."""
+    shown = (
+        text
+        if text.isprintable()
+        else "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+    )
+    return shown if len(shown) <= LONGEST_MESSAGE else f"{shown[: LONGEST_MESSAGE // 2]} … {shown[-LONGEST_MESSAGE // 2 :]}"
+
+
+def closest(word: str, known: Sequence[str]) -> str:
     """The known word that is nearest, "" if none is near."""
-    return next(iter(get_close_matches(word.lower(), known, n=1, cutoff=0.6)), "")
+    return _closest(word.lower(), tuple(known))
+
+
+@lru_cache(maxsize=16_384)
+def _closest(word: str, known: tuple[str, ...]) -> str:
+    return next(iter(get_close_matches(word, known, n=1, cutoff=0.6)), "")
 
 
 def nearest(word: str, known: list[str]) -> str:

@@ -97,8 +97,8 @@ class Section:
                 return INVALID
             written[next(iter(self.fields))] = value
             return written
-        pairs = mapping_pairs(node, path, reader, self.noun)
-        if pairs is None or not reader.spend(node, path):
+        pairs = mapping_pairs(node, path, reader, f"{self.noun}, a mapping such as {{{next(iter(self.fields))}: …}}")
+        if pairs is None or not reader.spend(node, path, 1 + len(pairs)):
             return INVALID
         for key, pair in pairs.items():
             field = self.fields.get(key)
@@ -106,7 +106,10 @@ class Section:
                 reader.problem(pair.key, _join(path, key), f"unknown key{nearest(key, list(self.fields))}")
                 written.broken.add(closest(key, [known for known in self.fields if known not in pairs]))
                 continue
-            value = field.kind.read(pair.value, _join(path, key), reader)
+            if field.required and isinstance(field.kind, Word) and is_nothing(pair.value):
+                value = reader.problem(pair.value, _join(path, key), f"has no value: write {field.kind.noun}")
+            else:
+                value = field.kind.read(pair.value, _join(path, key), reader)
             if value is INVALID:
                 written.broken.add(key)
             else:
@@ -194,16 +197,18 @@ class ListOf:
             return reader.problem(node, path, f"expected a list, found {describe(node)}: write [ … ], or one `- ` per line")
         if len(items) < self.least:
             return reader.problem(node, path, "is empty: leave the key out, or list at least one")
-        found = Listed()
+        found, broken = Listed(), False
         for index, item in enumerate(items):
             place = f"{path}[{index}]"
             value = self.kind.read(item, place, reader)
             if self.unique and value is not INVALID and value in found:
                 reader.problem(item, place, f"{describe(item)} stands here twice")
-            elif value is not INVALID:
+            elif value is INVALID:
+                broken = True
+            else:
                 found.append(value)
                 found.places.append((place, item))
-        return INVALID if isinstance(self.kind, Word) and len(found) < len(items) else found
+        return INVALID if broken and isinstance(self.kind, Word) else found
 
     def make(self, written: Any) -> tuple[Any, ...]:
         return tuple(self.kind.make(value) for value in written)
@@ -223,8 +228,8 @@ class MapOf:
         self.key, self.kind, self.noun = key, kind, noun
 
     def read(self, node: Node, path: str, reader: Reader) -> Any:
-        pairs = mapping_pairs(node, path, reader, self.noun)
-        if pairs is None or not reader.spend(node, path):
+        pairs = mapping_pairs(node, path, reader, f"{self.noun}, a mapping")
+        if pairs is None or not reader.spend(node, path, 1 + len(pairs)):
             return INVALID
         found = Written(node, path)
         for text, pair in pairs.items():
@@ -253,7 +258,7 @@ def mapping_pairs(node: Node, path: str, reader: Reader, noun: str) -> dict[str,
     if is_nothing(node):
         return {}
     if not isinstance(node, Map):
-        reader.problem(node, path, f"expected {noun}, a mapping, found {describe(node)}")
+        reader.problem(node, path, f"expected {noun}, found {describe(node)}")
         return None
     seen: dict[str, Scalar] = {}
     for pair in node.pairs:
