@@ -1,0 +1,148 @@
+"""`strangler check` and `strangler schema`, as a person runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from strangler.cli.main import main
+
+BROKEN = Path(__file__).parents[2] / "data" / "broken.yaml"
+
+# line:column, path, and the beginning of the message
+FIFTEEN = """
+4:14 listen[0].address: '127.0.0.1' is not host and port: write 127.0.0.1:8080, or unix:PATH
+5:45 listen[1].tls.cert: there is no file missing.pem
+7:62 upstreams.legacy.timeouts.connect: 2 has no unit: write 2s
+8:17 upstreams.modern.url: 'http://127.0.0.1:9002/api' has a path
+10:18 defaults.ladder.auto: write true
+11:11 defaults.modern: there is no upstream 'modren'; did you mean 'modern'?
+16:13 routes[0].weight: 5 has no unit: write 5%
+17:18 routes[0].sticky.by: /api/orders/{id} has no parameter 'order'; known: id
+19:19 routes[1].match.path: '/api/orders/*': '*' would be those very characters
+20:12 routes[1].stage: 'shadowed' is not one of legacy, shadow, canary, modern, retired; did you mean 'shadow'?
+25:5 routes[2].gaurd: unknown key; did you mean 'guard'?
+26:11 routes[3].name: 'products' is taken: another route has it on line 21
+28:25 routes[3].guard.match_rate: no number of samples shows 100%
+30:12 routes[4].match: can never match: 'products' above it takes every such request
+32:5 routes[4].stage: stands twice: first on line 31
+"""
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    out, err = capsys.readouterr()
+    return ended.value.code or 0, out, err
+
+
+@pytest.mark.parametrize("command", ["check", "serve", "explain GET /"])
+def test_fifteen_mistakes_are_fifteen_messages_and_nothing_starts(command):
+    words = [sys.executable, "-m", "strangler", *command.split(), "-c", str(BROKEN)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    told = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(f"{BROKEN}:") and " problem" not in line]
+    assert done.returncode == 2
+    assert len(told) == 15
+    for line, expected in zip(told, FIFTEEN.strip().splitlines(), strict=True):
+        place, _, rest = expected.partition(" ")
+        assert line.startswith(f"{BROKEN}:{place}: {rest}")
+
+
+def test_the_summary_comes_last_and_on_standard_error(capsys):
+    code, out, err = run(capsys, "check", "-c", str(BROKEN))
+    assert (code, len(out.splitlines()), err) == (2, 15, f"{BROKEN}: 15 problems: nothing would start\n")
+
+
+def test_json(capsys):
+    code, out, err = run(capsys, "check", "--json", "-c", str(BROKEN))
+    report = json.loads(out)
+    assert (code, report["sound"], len(report["problems"]), err) == (2, False, 15, "")
+    assert report["problems"][3] | {"message": ""} == {
+        "file": str(BROKEN), "line": 8, "column": 17, "path": "upstreams.modern.url", "message": "", "warning": False
+    }  # fmt: skip
+
+
+SOUND = "version: 1\nupstreams: {legacy: {url: 'http://a:1'}, modern: {url: 'http://b:1'}}\n"
+WARNED = SOUND + "routes: [{name: a, match: {path: /a}, stage: shadow, sticky: {by: 'cookie:session'}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "code", "summary"),
+    [
+        (SOUND, [], 0, "sound, 0 routes"),
+        (WARNED, [], 0, "sound, 1 route (1 at shadow, 1 warning)"),
+        (WARNED, ["--strict"], 2, "1 warning, which --strict counts as errors"),
+        (WARNED.replace("path: /a", "path: a"), [], 2, "1 problem: nothing would start"),
+        (WARNED + "workers: 0", [], 2, "1 problem, 1 warning: nothing would start"),
+    ],
+)
+def test_summaries(tmp_path, capsys, text, options, code, summary):
+    file = tmp_path / "routes.yaml"
+    file.write_text(text)
+    ended, out, err = run(capsys, "check", "-c", str(file), *options)
+    assert (ended, (out + err).splitlines()[-1]) == (code, f"{file}: {summary}")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: None, "does not exist: write it"),
+        (lambda path: path.mkdir(), "cannot be read: Is a directory"),
+        (lambda path: path.write_bytes(b"\xff"), "1:1: not UTF-8"),
+        (lambda path: path.write_text(""), "1:1: is empty: write at least"),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path, capsys, make, message):
+    make(tmp_path / "routes.yaml")
+    code, out, _ = run(capsys, "check", "-c", str(tmp_path / "routes.yaml"))
+    assert code == 2
+    assert message in out + err
+    assert "Traceback" not in out + err
+
+
+def test_the_configuration_can_be_named_by_the_environment(tmp_path, capsys, monkeypatch):
+    (tmp_path / "other.yaml").write_text(SOUND.replace("http://a:1", "${URL}"))
+    monkeypatch.setenv("STRANGLER_CONFIG", str(tmp_path / "other.yaml"))
+    monkeypatch.setenv("URL", "http://a:1")
+    assert run(capsys, "check")[0] == 0
+
+
+MAPPING = """
+version: 1
+databases: {old: "sqlite:///old.db", new: "sqlite:///new.db"}
+mappings:
+  - name: customers
+    from: {database: old, table: customer, key: no}
+    to: {database: new, table: customers, key: id}
+    columns: {id: no}
+"""
+
+
+def test_mappings_are_checked_too(tmp_path, capsys):
+    routes = SOUND + (
+        "mappings: [mappings.yaml]\nroutes:\n- {name: a, match: {path: /a}, data: [customer]}\n"
+        "- {name: b, match: {path: /b}, data: [customers]}\n"
+    )
+    (tmp_path / "routes.yaml").write_text(routes)
+    (tmp_path / "mappings.yaml").write_text(MAPPING)
+    code, out, _ = run(capsys, "check", "-c", str(tmp_path / "routes.yaml"))
+    assert code == 2
+    assert out.replace(os.fspath(tmp_path) + "/", "") == (
+        "routes.yaml:5:38: routes[0].data: no mapping file has a mapping 'customer'; did you mean 'customers'?\n"
+    )
+    (tmp_path / "mappings.yaml").write_text(MAPPING.replace("table: customers, key", "tabel: customers, key"))
+    code, out, _ = run(capsys, "check", "-c", str(tmp_path / "routes.yaml"))
+    assert code == 2
+    assert f"{tmp_path}/mappings.yaml:7:" in out
+    assert "tabel" in out
+
+
+def test_schema(capsys):
+    code, out, err = run(capsys, "schema")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["title"] == "Strangler routes.yaml"
