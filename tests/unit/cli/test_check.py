@@ -99,7 +99,7 @@ def test_summaries(tmp_path, capsys, text, options, code, summary):
 )
 def test_files_that_cannot_be_read(tmp_path, capsys, make, message):
     make(tmp_path / "routes.yaml")
-    code, out, _ = run(capsys, "check", "-c", str(tmp_path / "routes.yaml"))
+    code, out, err = run(capsys, "check", "-c", str(tmp_path / "routes.yaml"))
     assert code == 2
     assert message in out + err
     assert "Traceback" not in out + err
