@@ -19,6 +19,7 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 _ADVICE = (  # what the parser says, where to look (it often notices only at the end of the file), what to do
     ("quoted scalar found unexpected end", "opened", "the quote that starts here is not closed"),
     ("parsing a flow", "opened", "the [ or { that starts here is not closed, or a comma is missing"),
+    ("could not find expected ':'", "here", "a key has `: ` behind it"),
     ("cannot start any token", "here", "put the value in quotes"),
     ("mapping values are not allowed", "here", "indent this line as its neighbours, or put the value in quotes"),
     ("did not find expected key", "here", "indent this line as its neighbours"),
@@ -62,13 +63,16 @@ def decode(data: bytes) -> tuple[str, str]:
 
 def _in_words(text: str, error: Any) -> DocumentError:
     """The parser's error with what to do about it, and the place where that is."""
-    mark = error.problem_mark or error.context_mark
-    trouble = f"{error.problem or error.context}"
+    mark, trouble = error.problem_mark or error.context_mark, f"{error.problem or error.context}"
     if text[mark.index : mark.index + 1] == "\t" or "tab" in trouble:
         return DocumentError(mark, "not valid YAML: a tab: indent with spaces")
     for words, place, advice in _ADVICE:
         if words in f"{error.context} {trouble}":
-            return DocumentError(mark if place == "here" else error.context_mark or mark, f"not valid YAML: {trouble}: {advice}")
+            trouble = f"{trouble}: {advice}"
+            mark = mark if place == "here" else error.context_mark or mark
+            break
+    if mark.index >= len(text.rstrip()):  # the parser counts the end of the file as a line of its own
+        return DocumentError.behind(text.rstrip(), f"not valid YAML: {trouble}")
     return DocumentError(mark, f"not valid YAML: {trouble}")
 
 

@@ -10,7 +10,8 @@ from strangler.config.spec import FILE
 def schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of the file, made from the same description that reads it.
 
-    It accepts everything the reader accepts; what needs more than one value to judge is left to `strangler check`.
+    It accepts everything that the reader accepts in its usual form (numbers and booleans without quotes); what needs more
+    than one value to judge is left to `strangler check`.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -125,7 +125,13 @@ def store_url() -> Word:
 
 
 def workers() -> Word:
-    return Word("a number of workers from 1 to 256, or auto", _workers, bare=True, show=lambda count: count or "auto")
+    return Word(
+        "a number of workers from 1 to 256, or auto",
+        _workers,
+        pattern=r"^([1-9]\d{0,2}|auto)$",
+        bare=True,
+        show=lambda count: count or "auto",
+    )
 
 
 def day() -> Word:

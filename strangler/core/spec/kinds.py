@@ -41,6 +41,7 @@ class Word:
         pattern: what an editor may check already (an ECMA 262 regular expression).
         literal: the environment is not expanded here (fields that `strangler flip` writes).
         bare: numbers and booleans may stand without quotes where text is expected.
+        words: all there are, if they are few; editors offer them.
     """
 
     def __init__(
@@ -51,9 +52,11 @@ class Word:
         pattern: str | None = None,
         literal: bool = False,
         bare: bool = False,
+        words: tuple[str, ...] = (),
         show: Callable[[Any], Any] = str,
     ) -> None:
         self.noun, self.parse, self.pattern, self.literal, self.bare = noun, parse, pattern, literal, bare
+        self.words = words
         self._show = show
 
     def read(self, node: Node, path: str, reader: Reader) -> Any:
@@ -85,9 +88,9 @@ class Word:
 
     def schema(self) -> Schema:
         kind: Schema = {"type": ["string", "number", "boolean"] if self.bare else "string"}
-        if self.pattern and self.literal:
-            return {**kind, "pattern": self.pattern}
-        return {**kind, "anyOf": [{"pattern": self.pattern}, _ENVIRONMENT]} if self.pattern else kind
+        if self.pattern:
+            kind["pattern"] = self.pattern if self.literal else rf"{self.pattern}|{_ENVIRONMENT['pattern']}"
+        return {**kind, "examples": list(self.words)} if self.words else kind
 
 
 def text(noun: str = "text", *, bare: bool = True) -> Word:
@@ -106,7 +109,7 @@ def choice(*words: str, literal: bool = False, make: Callable[[str], Any] = str)
         return make(word)
 
     pattern = f"^({'|'.join(re.escape(word) for word in words)})$"
-    return Word(f"one of {', '.join(words)}", parse, pattern=pattern, literal=literal)
+    return Word(f"one of {', '.join(words)}", parse, pattern=pattern, literal=literal, words=words)
 
 
 def is_yaml_boolean(word: str) -> bool:

@@ -145,7 +145,9 @@ class Section:
         for key, field in self.fields.items():
             properties[key] = {**field.kind.schema(), "description": field.doc}
             if field.target in defaults and isinstance(field.kind, Word):
-                properties[key]["default"] = field.kind.show(defaults[field.target])
+                shown = field.kind.show(defaults[field.target])
+                if shown not in ("", None):  # which stand for none in the model, and cannot be written
+                    properties[key]["default"] = shown
         shape: Schema = {"type": ["object", "null"], "properties": properties, "additionalProperties": False}
         required = [field.key for field in self.fields.values() if field.required]
         if required and not self.partial:
