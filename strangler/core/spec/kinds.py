@@ -53,7 +53,7 @@ class Word:
         literal: bool = False,
         bare: bool = False,
         words: tuple[str, ...] = (),
-        show: Callable[[Any], Any] = str,
+        show: Callable[[Any], Any] = lambda value: "" if value is None else str(value),
     ) -> None:
         self.noun, self.parse, self.pattern, self.literal, self.bare = noun, parse, pattern, literal, bare
         self.words = words
