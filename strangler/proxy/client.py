@@ -159,6 +159,10 @@ class ClientConnection(asyncio.Protocol):
 
     def regulate(self) -> None:
         """Read only what can go on at once, or one request ahead."""
+        passage = self.passage
+        if passage is not None and passage.inbound.complete and self._reading and not self.reader.requests and self.writable:
+            self.deadline = NEVER  # nothing is expected of the client
+            return
         wanted = self._wants_to_read()
         if wanted != self._reading:
             self._reading = wanted
@@ -233,7 +237,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _turn_away(self) -> None:
         self.proxy.counters.refusals[reasons.TOO_MANY_CONNECTIONS.label] += 1
-        self.transport.write(answers.render(reasons.TOO_MANY_CONNECTIONS, request_id=new_id(), close=True))
+        self.transport.write(answers.render(reasons.TOO_MANY_CONNECTIONS, request_id=new_id().decode(), close=True))
         self._end(linger=True)
 
     def _leave(self) -> None:

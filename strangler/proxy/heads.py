@@ -21,28 +21,27 @@ class Head:
     Attributes:
         lines: ``Name: value`` with CRLF, or b"", one for each header.
         lengths, codings: values of Content-Length, whose lines stand at lengths_at, and of Transfer-Encoding.
-        options: what Connection names, in lower case.
+        options: what Connection names, in lower case; named: the headers among them that it may remove.
         upgrades: what Upgrade offers.
         trailers_at: where Trailer lines stand.
     """
 
-    __slots__ = ("codings", "headers", "lengths", "lengths_at", "lines", "options", "trailers_at", "upgrades")
+    __slots__ = ("codings", "headers", "lengths", "lengths_at", "lines", "named", "options", "trailers_at", "upgrades")
 
     def __init__(self, headers: list[Header]) -> None:
         self.headers = headers
-        self.lines: list[bytes] = []
+        self.lines = [name + b": " + value + b"\r\n" for name, value in headers]
         self.lengths: list[bytes] = []
         self.lengths_at: list[int] = []
         self.codings: list[bytes] = []
-        self.options: list[bytes] = []
+        self.options: Sequence[bytes] = ()
+        self.named: frozenset[bytes] = _NONE
         self.upgrades: list[bytes] = []
         self.trailers_at: list[int] = []
 
     def remove_named(self) -> None:
         """Drop the headers that Connection names, so that neither routing nor the other side sees them."""
-        named = {option for option in self.options if option not in _USUAL_OPTIONS and removable(option)}
-        if not named:
-            return
+        named = self.named
         for at, (name, _) in enumerate(self.headers):
             if name.lower() in named:
                 self.lines[at] = b""
@@ -60,8 +59,8 @@ class RequestHead(Head):
     Attributes:
         hosts: values of Host; host_at: where the first stands, or -1.
         claims: what the headers say about the client, by lower-case name.
-        request_ids: values of X-Request-Id; their lines are at request_id_at.
-        overrides: where the lines stand that do not go to modern.
+        request_ids: values of X-Request-Id; their lines are at request_ids_at.
+        overrides_at: where the lines stand that do not go to modern.
         trailers_wanted: whether TE asks for trailers.
         expects_at: where Expect lines stand.
     """
@@ -71,49 +70,45 @@ class RequestHead(Head):
         "expects_at",
         "host_at",
         "hosts",
-        "overrides",
-        "request_id_at",
+        "overrides_at",
         "request_ids",
+        "request_ids_at",
         "trailers_wanted",
         "trusted",
     )
 
     def __init__(self, headers: list[Header], trusted: bool) -> None:
-        super().__init__(headers)
+        Head.__init__(self, headers)
         self.trusted = trusted
         self.hosts: list[bytes] = []
         self.host_at = -1
         self.claims: dict[bytes, list[bytes]] = {}
         self.request_ids: list[bytes] = []
-        self.request_id_at: list[int] = []
-        self.overrides: list[int] = []
+        self.request_ids_at: list[int] = []
+        self.overrides_at: list[int] = []
         self.trailers_wanted = False
         self.expects_at: list[int] = []
-        lines = self.lines
         actions = REQUEST_NAMES
-        for name, value in headers:
-            action = actions[name]
-            lines.append(b"%b: %b\r\n" % (name, value) if not action else b"")
-            if action > Action.DROP:
-                _SORT_REQUEST[action](self, name, value)
+        for at, header in enumerate(headers):
+            action = actions[header[0]]
+            if action:
+                _SORT_REQUEST[action](self, at, header[0], header[1])
 
 
 class ResponseHead(Head):
     """The headers of a response, with where Location and Set-Cookie stand."""
 
-    __slots__ = ("cookies", "locations")
+    __slots__ = ("cookies_at", "locations_at")
 
     def __init__(self, headers: list[Header]) -> None:
-        super().__init__(headers)
-        self.locations: list[int] = []
-        self.cookies: list[int] = []
-        lines = self.lines
+        Head.__init__(self, headers)
+        self.locations_at: list[int] = []
+        self.cookies_at: list[int] = []
         actions = RESPONSE_NAMES
-        for name, value in headers:
-            action = actions[name]
-            lines.append(b"%b: %b\r\n" % (name, value) if not action else b"")
-            if action > Action.DROP:
-                _SORT_RESPONSE[action](self, name, value)
+        for at, header in enumerate(headers):
+            action = actions[header[0]]
+            if action:
+                _SORT_RESPONSE[action](self, at, header[0], header[1])
 
 
 def request_bytes(method: bytes, target: bytes, head: RequestHead, host: bytes, to_modern: bool, ours: Sequence[bytes]) -> bytes:
@@ -126,15 +121,15 @@ def request_bytes(method: bytes, target: bytes, head: RequestHead, host: bytes, 
         ours: whole lines that the proxy adds.
     """
     lines = head.lines
-    if to_modern and head.overrides:
+    if to_modern and head.overrides_at:
         lines = list(lines)
-        for at in head.overrides:
+        for at in head.overrides_at:
             lines[at] = b""
-    host_line = b"Host: %b\r\n" % host
+    host_line = b"Host: " + host + b"\r\n"
     if head.host_at < 0:
         return b"".join((method, b" ", target, b" HTTP/1.1\r\n", host_line, *lines, *ours, b"\r\n"))
-    before, after = lines[: head.host_at], lines[head.host_at + 1 :]
-    return b"".join((method, b" ", target, b" HTTP/1.1\r\n", *before, host_line, *after, *ours, b"\r\n"))
+    lines[head.host_at] = host_line
+    return b"".join((method, b" ", target, b" HTTP/1.1\r\n", *lines, *ours, b"\r\n"))
 
 
 def response_bytes(status: int, phrase: bytes, head: ResponseHead, ours: Sequence[bytes] = ()) -> bytes:
@@ -153,6 +148,7 @@ def trailer_lines(trailers: Sequence[Header], actions: Names) -> list[bytes]:
     return [b"%b: %b\r\n" % (name, value) for name, value in trailers if allowed_in_trailer(name, actions)]
 
 
+_NONE: frozenset[bytes] = frozenset()
 _USUAL_OPTIONS = frozenset({b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings"})
 _MAX_OPTIONS = 256
 
@@ -161,83 +157,99 @@ def _tokens(value: bytes) -> list[bytes]:
     return [token for part in value.split(b",")[:_MAX_OPTIONS] if (token := part.strip(b" \t"))]
 
 
-def _connection(head: Head, name: bytes, value: bytes) -> None:
-    head.options += _tokens(value.lower())
+@lru_cache(maxsize=1024)
+def _options(value: bytes) -> tuple[tuple[bytes, ...], frozenset[bytes]]:
+    """What a Connection header names, and the headers among it that it may remove."""
+    options = tuple(_tokens(value.lower()))
+    return options, frozenset(option for option in options if option not in _USUAL_OPTIONS and removable(option))
 
 
-def _upgrade(head: Head, name: bytes, value: bytes) -> None:
+# What each kind of header needs; the line of one that goes no further is emptied.
+
+
+def _drop(head: Head, at: int, name: bytes, value: bytes) -> None:
+    head.lines[at] = b""
+
+
+def _connection(head: Head, at: int, name: bytes, value: bytes) -> None:
+    head.lines[at] = b""
+    options, named = _options(value)
+    head.options = (*head.options, *options) if head.options else options
+    if named:
+        head.named |= named
+
+
+def _upgrade(head: Head, at: int, name: bytes, value: bytes) -> None:
+    head.lines[at] = b""
     head.upgrades += _tokens(value)
 
 
-def _length(head: Head, name: bytes, value: bytes) -> None:
+def _length(head: Head, at: int, name: bytes, value: bytes) -> None:
     head.lengths.append(value)
-    head.lengths_at.append(len(head.lines) - 1)
-    head.lines[-1] = b"%b: %b\r\n" % (name, value.strip(b" \t").lstrip(b"0") or b"0")  # 010 is octal to some
+    head.lengths_at.append(at)
+    if value[:1] == b"0":  # 010 is octal to some
+        head.lines[at] = b"%b: %d\r\n" % (name, int(value))
 
 
-def _coding(head: Head, name: bytes, value: bytes) -> None:
+def _coding(head: Head, at: int, name: bytes, value: bytes) -> None:
+    head.lines[at] = b""
     head.codings.append(value)
 
 
-def _trailer(head: Head, name: bytes, value: bytes) -> None:
-    head.trailers_at.append(len(head.lines) - 1)
-    head.lines[-1] = b"%b: %b\r\n" % (name, value)
+def _trailer(head: Head, at: int, name: bytes, value: bytes) -> None:
+    head.trailers_at.append(at)
 
 
-def _host(head: RequestHead, name: bytes, value: bytes) -> None:
+def _host(head: RequestHead, at: int, name: bytes, value: bytes) -> None:
+    head.lines[at] = b""
     head.hosts.append(value.strip(b" \t"))
     if head.host_at < 0:
-        head.host_at = len(head.lines) - 1
+        head.host_at = at
 
 
-def _te(head: RequestHead, name: bytes, value: bytes) -> None:
+def _te(head: RequestHead, at: int, name: bytes, value: bytes) -> None:
+    head.lines[at] = b""
     head.trailers_wanted |= b"trailers" in _tokens(value.lower())
 
 
-def _expect(head: RequestHead, name: bytes, value: bytes) -> None:
-    head.expects_at.append(len(head.lines) - 1)
-    head.lines[-1] = b"%b: %b\r\n" % (name, value)
+def _expect(head: RequestHead, at: int, name: bytes, value: bytes) -> None:
+    head.expects_at.append(at)
 
 
-def _claim(head: RequestHead, name: bytes, value: bytes) -> None:
-    if not head.trusted:
-        return
+def _claim(head: RequestHead, at: int, name: bytes, value: bytes) -> None:
     lower = name.lower()
-    if lower in MERGED:
+    if not head.trusted or lower in MERGED:
+        head.lines[at] = b""
+    if head.trusted and lower in MERGED:
         head.claims.setdefault(lower, []).append(value)
-    else:
-        head.lines[-1] = b"%b: %b\r\n" % (name, value)
 
 
-def _request_id(head: RequestHead, name: bytes, value: bytes) -> None:
+def _request_id(head: RequestHead, at: int, name: bytes, value: bytes) -> None:
     head.request_ids.append(value)
-    head.request_id_at.append(len(head.lines) - 1)
-    head.lines[-1] = b"%b: %b\r\n" % (name, value)
+    head.request_ids_at.append(at)
 
 
-def _override(head: RequestHead, name: bytes, value: bytes) -> None:
-    head.overrides.append(len(head.lines) - 1)
-    head.lines[-1] = b"%b: %b\r\n" % (name, value)
+def _override(head: RequestHead, at: int, name: bytes, value: bytes) -> None:
+    head.overrides_at.append(at)
 
 
-def _location(head: ResponseHead, name: bytes, value: bytes) -> None:
-    head.locations.append(len(head.lines) - 1)
-    head.lines[-1] = b"%b: %b\r\n" % (name, value)
+def _location(head: ResponseHead, at: int, name: bytes, value: bytes) -> None:
+    head.locations_at.append(at)
 
 
-def _cookie(head: ResponseHead, name: bytes, value: bytes) -> None:
-    head.cookies.append(len(head.lines) - 1)
-    head.lines[-1] = b"%b: %b\r\n" % (name, value)
+def _cookie(head: ResponseHead, at: int, name: bytes, value: bytes) -> None:
+    head.cookies_at.append(at)
 
 
-_SORT: dict[Action, Callable[[Head, bytes, bytes], None]] = {
+_SORT: dict[Action, Callable[[Head, int, bytes, bytes], None]] = {
+    Action.DROP: _drop,
     Action.CONNECTION: _connection,
     Action.UPGRADE: _upgrade,
     Action.LENGTH: _length,
     Action.CODING: _coding,
     Action.TRAILER: _trailer,
 }
-_SORT_REQUEST: dict[Action, Callable[[RequestHead, bytes, bytes], None]] = {
+_SORT_REQUEST: dict[Action, Callable[[RequestHead, int, bytes, bytes], None]] = {
     **_SORT,
     Action.HOST: _host,
     Action.TE: _te,
@@ -246,7 +258,7 @@ _SORT_REQUEST: dict[Action, Callable[[RequestHead, bytes, bytes], None]] = {
     Action.REQUEST_ID: _request_id,
     Action.OVERRIDE: _override,
 }
-_SORT_RESPONSE: dict[Action, Callable[[ResponseHead, bytes, bytes], None]] = {
+_SORT_RESPONSE: dict[Action, Callable[[ResponseHead, int, bytes, bytes], None]] = {
     **_SORT,
     Action.LOCATION: _location,
     Action.COOKIE: _cookie,

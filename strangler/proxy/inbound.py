@@ -21,6 +21,18 @@ from strangler.proxy.reasons import Reason
 _VERSIONS = {"1.1": False, "1.0": True}
 
 
+class _Methods(dict[bytes, str]):
+    """Text of the methods that llhttp knows, few enough to keep."""
+
+    def __missing__(self, method: bytes) -> str:
+        text = self[method] = method.decode("ascii")
+        return text
+
+
+METHODS = _Methods()
+_SLASH = ord("/")
+
+
 class Inbound:
     """One request as it arrives.
 
@@ -196,19 +208,20 @@ class RequestReader:
 
     def on_headers_complete(self) -> None:
         headers = self._headers
-        self._check_size(headers)
+        limits = self._limits
+        if len(headers) > limits.headers or self._most + self._size > limits.header_bytes:
+            self._check_size(headers)
         head = RequestHead(headers, self._peer.trusted)
-        inbound = Inbound(head, self._parser.get_method().decode("ascii"), self._target)
-        reason = self._read_version(inbound) or _read_target(inbound) or _read_framing(inbound)
-        limit = self._limits.body
-        if reason is None and limit is not None and inbound.length > limit:
-            reason = reasons.BODY_TOO_LARGE
+        inbound = Inbound(head, METHODS[self._parser.get_method()], self._target)
         self.in_head = False
+        reason = self._read_version(inbound) or _read_target(inbound) or _read_framing(inbound)
+        if reason is None and limits.body is not None and inbound.length > limits.body:
+            reason = reasons.BODY_TOO_LARGE
         if reason is not None:
             inbound.refused = reason
             self.requests.append(inbound)
             raise self._stopped(reason)
-        if head.options:
+        if head.named:
             head.remove_named()
         if head.upgrades and self._parser.should_upgrade():
             self._offer_upgrade(inbound)
@@ -256,10 +269,9 @@ class RequestReader:
     def _check_size(self, headers: list[Header]) -> None:
         if len(headers) > self._limits.headers:
             raise self._stopped(reasons.TOO_MANY_HEADERS)
-        if self._most + self._size > self._limits.header_bytes:
-            exact = len(self._target) + sum(len(name) + len(value) + 4 for name, value in headers)
-            if exact > self._limits.header_bytes:
-                raise self._stopped(reasons.HEADERS_TOO_LARGE)
+        exact = len(self._target) + sum(len(name) + len(value) + 4 for name, value in headers)
+        if exact > self._limits.header_bytes:
+            raise self._stopped(reasons.HEADERS_TOO_LARGE)
 
     def _weigh(self) -> None:
         """Bound what llhttp and we keep of a head, a trailer section or a chunk extension that does not end."""
@@ -322,18 +334,25 @@ def _read_target(inbound: Inbound) -> Reason | None:
     if not hosts and not inbound.old_version:
         return reasons.NO_HOST
     host = hosts[0] if hosts else None
-    if host is not None and host_name(host) is None:
+    name = "" if host is None else host_name(host)
+    if name is None:
         return reasons.BAD_HOST
-    found = origin_form(inbound.method, inbound.target, host)
-    if isinstance(found, Reason):
-        return found
-    inbound.target, inbound.host = found
-    inbound.host_name = (host_name(inbound.host) or "") if inbound.host else ""
+    inbound.host, inbound.host_name = host, name
+    if inbound.target[0] != _SLASH:
+        found = origin_form(inbound.method, inbound.target, host)
+        if isinstance(found, Reason):
+            return found
+        inbound.target, inbound.host = found
+        inbound.host_name = (host_name(inbound.host) or "") if inbound.host else ""
     return None
 
 
 def _read_framing(inbound: Inbound) -> Reason | None:
     head = inbound.head
+    if inbound.old_version and head.expects_at:  # it cannot be told to continue (RFC 9110 section 10.1.1)
+        head.blank(head.expects_at)
+    if head.trailers_at and not head.codings:
+        head.blank(head.trailers_at)
     if head.codings:
         if inbound.old_version:
             return reasons.CODING_ON_OLD_VERSION
@@ -347,8 +366,4 @@ def _read_framing(inbound: Inbound) -> Reason | None:
             return reasons.REPEATED_LENGTH
         inbound.length = int(head.lengths[0])
         inbound.framing = Framing.LENGTH if inbound.length else Framing.NONE
-    if inbound.framing is not Framing.CHUNKED:
-        head.blank(head.trailers_at)
-    if inbound.old_version:  # it cannot be told to continue (RFC 9110 section 10.1.1)
-        head.blank(head.expects_at)
     return None

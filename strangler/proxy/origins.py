@@ -29,10 +29,10 @@ class Origins:
 
     def translate(self, head: ResponseHead, scheme: bytes, host: bytes | None) -> None:
         """Have Location and Set-Cookie name what the client asked for: `host`, or no host if it named none."""
-        for at in head.locations:
+        for at in head.locations_at:
             name, _, value = head.lines[at].partition(b": ")
             head.lines[at] = name + b": " + self.location(value, scheme, host)
-        for at in head.cookies:
+        for at in head.cookies_at:
             name, _, value = head.lines[at].partition(b": ")
             head.lines[at] = name + b": " + self.cookie(value, host)
 

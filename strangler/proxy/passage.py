@@ -6,13 +6,14 @@ and whether the client's connection lives on. Bytes are read by the readers, wri
 
 from __future__ import annotations
 
+import re
 from random import getrandbits, random
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from strangler.core.decide import Decision, Forward, Refuse
 from strangler.core.ladder import OnFailure
-from strangler.core.model import SAFE_METHODS, Side, Upstream
+from strangler.core.model import SAFE_METHODS, Side
 from strangler.core.request import Request
 from strangler.proxy import answers, reasons
 from strangler.proxy.counters import CLASSES
@@ -29,9 +30,9 @@ from strangler.proxy.upstream import UpstreamConnection, write
 
 if TYPE_CHECKING:
     from strangler.proxy.client import ClientConnection
+    from strangler.proxy.pool import Pool
 
 _SCHEME = b"http"
-_VERSIONS = {False: b"1.1", True: b"1.0"}
 _MODERN, _LEGACY = Side.MODERN, Side.LEGACY
 
 
@@ -82,7 +83,7 @@ class Passage:
         self._side = _LEGACY
         self._upstream = ""
         self._address = ""
-        self._request_id = ""
+        self._request_id = b""
         self._offered = b""  # the protocol that the upstream was asked to switch to
         self._fell_back = self._retried = False
         self._body_sent = self._request_ended = False
@@ -168,7 +169,12 @@ class Passage:
         self.connection = connection
         self._request_ended = False
         connection.begin(self, inbound.method)
-        pieces = [self._request_head(connection.pool.upstream)]
+        head = self._request_head(connection.pool)
+        if inbound.complete and inbound.framing is Framing.NONE:
+            self._request_ended = True
+            connection.transport.write(head)
+            return
+        pieces = [head]
         self._add_body(pieces)
         connection.write(pieces)
         if not inbound.complete:
@@ -195,20 +201,19 @@ class Passage:
             if inbound.framing is Framing.CHUNKED:
                 pieces.append(last_chunk(trailer_lines(inbound.trailers, REQUEST_NAMES)))
 
-    def _request_head(self, upstream: Upstream) -> bytes:
+    def _request_head(self, pool: Pool) -> bytes:
         inbound, client = self.inbound, self.client
-        head = inbound.head
-        asked_for = inbound.host or b""
-        version = _VERSIONS[inbound.old_version]
-        ours = [set_lines(client.peer, head.claims, asked_for, _SCHEME, version)]
-        if len(head.request_ids) != 1 or head.request_ids[0] != self._request_id.encode():
-            head.blank(head.request_id_at)
-            ours.append(b"X-Request-Id: %b\r\n" % self._request_id.encode())
+        head, host = inbound.head, inbound.host
+        ours = [set_lines(client.peer, head.claims, host or b"", _SCHEME, b"1.0" if inbound.old_version else b"1.1")]
+        if head.request_ids != [self._request_id]:
+            head.blank(head.request_ids_at)
+            ours.append(b"X-Request-Id: " + self._request_id + b"\r\n")
         if inbound.framing is Framing.CHUNKED:
             ours.append(b"Transfer-Encoding: chunked\r\n")
         if head.trailers_wanted or inbound.upgrade:
             ours.append(self._connection_lines())
-        host = _host_for(upstream, inbound.host)
+        if host is None or not pool.preserves_host:
+            host = pool.host
         return request_bytes(inbound.method.encode(), inbound.target, head, host, self._side is _MODERN, ours)
 
     def _connection_lines(self) -> bytes:
@@ -242,7 +247,8 @@ class Passage:
             self._switch(connection, response)
             return
         pieces = [] if self._head_sent else [self._response_head(response)]
-        self._add_answer(pieces, reader)
+        if reader.body or self._chunked_out:
+            self._add_answer(pieces, reader)
         if pieces:
             write(self.client.transport, pieces)
         if reader.complete:
@@ -272,12 +278,13 @@ class Passage:
         self._first_byte = perf_counter()
         inbound, head = self.inbound, response.head
         old = inbound.old_version
-        self._delimited = response.framing in (Framing.NONE, Framing.LENGTH) or not old
-        self._chunked_out = response.framing in (Framing.CHUNKED, Framing.CLOSE) and not old
+        unsized = response.framing is Framing.CHUNKED or response.framing is Framing.CLOSE
+        self._delimited = not (unsized and old)
+        self._chunked_out = unsized and not old
         self._keep = inbound.keep_alive and inbound.complete and self._delimited and not self.client.proxy.stopping
         if head.trailers_at and not self._chunked_out:
             head.blank(head.trailers_at)
-        if head.locations or head.cookies:
+        if head.locations_at or head.cookies_at:
             self._routing.origins.translate(head, _SCHEME, inbound.host)
         ours = []
         if self._chunked_out or (response.coded and not old):
@@ -381,7 +388,7 @@ class Passage:
         route = self._decision.route if self._decision else None
         data = answers.render(
             reason,
-            request_id=self._request_id,
+            request_id=self._request_id.decode("ascii"),
             route=route.name if route else "",
             accepts=[value.decode("latin-1") for name, value in inbound.head.headers if name.lower() == b"accept"],
             to_head=inbound.method == "HEAD",
@@ -437,7 +444,7 @@ class Passage:
             upstream=self._upstream,
             status=self._status,
             reason=self._reason.label if self._reason else "",
-            request_id=self._request_id,
+            request_id=self._request_id.decode("ascii"),
             fell_back=self._fell_back,
             retried=self._retried,
             started=self._started,
@@ -448,27 +455,20 @@ class Passage:
         )
 
 
-_SANE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:/+=@")
+_SANE = re.compile(rb"[A-Za-z0-9\-._~:/+=@]{1,128}")
 
 
-def _request_id(inbound: Inbound) -> str:
+def _request_id(inbound: Inbound) -> bytes:
     """The request's one X-Request-Id if it is sane (1 to 128 plain characters), whoever sent it; else a new one.
 
     It is a label, nothing is decided by it, so a client may choose its own.
     """
     ids = inbound.head.request_ids
-    if len(ids) == 1 and 0 < len(ids[0]) <= 128 and _SANE.issuperset(ids[0]):
-        return ids[0].decode("ascii")
+    if len(ids) == 1 and _SANE.fullmatch(ids[0]):
+        return ids[0]
     return new_id()
 
 
-def new_id() -> str:
+def new_id() -> bytes:
     """A request id of our own: 128 random bits."""
-    return f"{getrandbits(128):032x}"
-
-
-def _host_for(upstream: Upstream, asked_for: bytes | None) -> bytes:
-    """The Host header that an upstream gets."""
-    if upstream.host == "preserve" and asked_for is not None:
-        return asked_for
-    return (upstream.url.authority if upstream.host in ("preserve", "upstream") else upstream.host).encode()
+    return b"%032x" % getrandbits(128)

@@ -32,10 +32,16 @@ class Waiting(Protocol):
 
 
 class Pool:
-    """The connections of one worker to one upstream."""
+    """The connections of one worker to one upstream.
+
+    Attributes:
+        host: value of the Host header that it gets, if the client's own is not preserved or there is none.
+    """
 
     def __init__(self, name: str, upstream: Upstream, proxy: Proxy) -> None:
         self.name = name
+        self.preserves_host = upstream.host == "preserve"
+        self.host = (upstream.url.authority if upstream.host in ("preserve", "upstream") else upstream.host).encode()
         self.upstream = upstream
         self.proxy = proxy
         self.retired = False

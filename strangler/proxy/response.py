@@ -159,7 +159,7 @@ class ResponseReader:
         response = Response(parser.get_status_code(), self._phrase, ResponseHead(headers))
         self._frame(response, parser.get_http_version())
         self._progress = True
-        if response.head.options:
+        if response.head.named:
             response.head.remove_named()
         if response.status < 200 and response.status != 101:
             self.interim.append(response)
@@ -191,9 +191,8 @@ class ResponseReader:
             if version == "1.0" or head.lengths or len(head.codings) > 1 or not _is_chunked(head.codings[0]):
                 raise _Bad
             response.coded = True
-        announced = response.coded or any(int(length) for length in head.lengths)
         if status < 200:
-            if announced:
+            if _announces_body(response):
                 raise _Bad
             return
         response.reusable = b"close" not in head.options if version == "1.1" else b"keep-alive" in head.options
@@ -201,7 +200,7 @@ class ResponseReader:
             return
         if status in _BODILESS:
             # One that announces a body may send it, and it would be taken for the next answer (a 304 may announce a length).
-            response.reusable &= not (response.coded or (announced and status == 204))
+            response.reusable &= not (response.coded or (status == 204 and _announces_body(response)))
             if status == 204:
                 response.coded = False
                 head.blank(head.lengths_at)  # RFC 9110 section 8.6
@@ -223,6 +222,10 @@ class ResponseReader:
             self.surplus = True
         else:
             self.broken = True
+
+
+def _announces_body(response: Response) -> bool:
+    return response.coded or any(int(length) for length in response.head.lengths)
 
 
 def _is_chunked(coding: bytes) -> bool:
