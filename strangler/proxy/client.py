@@ -47,6 +47,7 @@ class ClientConnection(asyncio.Protocol):
     __slots__ = (
         "_advancing",
         "_head_begun",
+        "_idle",
         "_reading",
         "_state",
         "_unsent",
@@ -79,7 +80,8 @@ class ClientConnection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self.peer = self.door.peer(transport.get_extra_info("peername"))
         self.reader = RequestReader(self.door.limits, self.peer)
-        self.deadline = self.proxy.deadlines.now + self.door.limits.idle
+        self._idle = float(self.door.limits.idle)
+        self.deadline = self.proxy.deadlines.now + self._idle
         self.proxy.enter(self)
         if self.door.full:
             self._turn_away()
@@ -119,7 +121,7 @@ class ClientConnection(asyncio.Protocol):
         unsent = self.transport.get_write_buffer_size()
         if unsent and unsent < self._unsent:  # slow, but it moves
             self._unsent = unsent
-            self.deadline = self.proxy.deadlines.now + self.door.limits.idle
+            self.deadline = self.proxy.deadlines.now + self._idle
         elif self._state is not State.OPEN or not self.writable:
             self._leave()
             self.abort()
@@ -139,7 +141,11 @@ class ClientConnection(asyncio.Protocol):
         if not keep:
             self._end(linger=not inbound.complete or bool(self.reader.requests) or self.reader.holding)
             return
-        self.reader.release()
+        reader = self.reader
+        if self._reading and not (reader.requests or reader.holding or reader.in_head):
+            self.deadline = self.proxy.deadlines.now + self._idle
+            return
+        reader.release()
         self.advance()
 
     def cut_short(self, delimited: bool) -> None:
@@ -218,11 +224,11 @@ class ClientConnection(asyncio.Protocol):
     def _set_deadline(self) -> None:
         limits, now, passage = self.door.limits, self.proxy.deadlines.now, self.passage
         if not self.writable:
-            self.deadline = now + limits.idle
+            self.deadline = now + self._idle
         elif passage is not None:
-            self.deadline = now + limits.idle if passage.awaits_client else NEVER
+            self.deadline = now + self._idle if passage.awaits_client else NEVER
         elif not self.reader.in_head:
-            self.deadline = now + limits.idle
+            self.deadline = now + self._idle
         elif not self._head_begun:
             self.deadline = now + limits.header_timeout
         self._head_begun = passage is None and self.reader.in_head
@@ -260,7 +266,7 @@ class ClientConnection(asyncio.Protocol):
     def _close(self) -> None:
         self._state = State.CLOSING
         self._unsent = self.transport.get_write_buffer_size()
-        self.deadline = self.proxy.deadlines.now + self.door.limits.idle
+        self.deadline = self.proxy.deadlines.now + self._idle
         self.transport.close()
 
     def _fault(self, error: Exception) -> None:

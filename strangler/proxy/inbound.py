@@ -108,7 +108,9 @@ class RequestReader:
     __slots__ = (
         "_current",
         "_fresh",
+        "_head",
         "_headers",
+        "_last_headers",
         "_least",
         "_limits",
         "_most",
@@ -130,6 +132,8 @@ class RequestReader:
         self._peer = peer
         self._parser = httptools.HttpRequestParser(self)
         self._headers: list[Header] = []
+        self._head = RequestHead([], False)
+        self._last_headers: list[Header] = []
         self._target = b""
         self._current: Inbound | None = None  # whose body is arriving
         # Bytes of an unfinished head or trailer section, at least and at most: a read may hold the end of something else.
@@ -211,7 +215,10 @@ class RequestReader:
         limits = self._limits
         if len(headers) > limits.headers or self._most + self._size > limits.header_bytes:
             self._check_size(headers)
-        head = RequestHead(headers, self._peer.trusted)
+        head = self._head
+        if headers != self._last_headers:  # clients that keep a connection tend to repeat themselves
+            head = self._head = RequestHead(headers, self._peer.trusted)
+            self._last_headers = headers
         inbound = Inbound(head, METHODS[self._parser.get_method()], self._target)
         self.in_head = False
         reason = self._read_version(inbound) or _read_target(inbound) or _read_framing(inbound)

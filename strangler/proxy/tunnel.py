@@ -64,6 +64,7 @@ class Tunnel:
         self._outer = End(self, upstream.transport)
         self._inner.other, self._outer.other = self._outer, self._inner
         upstream.deadline = NEVER
+        upstream.passage = None
         held = client.become_tunnel()
         client.transport.set_protocol(self._inner)
         upstream.transport.set_protocol(self._outer)

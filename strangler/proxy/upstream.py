@@ -28,7 +28,10 @@ class UpstreamConnection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_deadlines",
+        "_idle_timeout",
         "_reading",
+        "_response_timeout",
         "_unsent",
         "deadline",
         "fileno",
@@ -53,6 +56,9 @@ class UpstreamConnection(asyncio.Protocol):
         self.transport: asyncio.Transport
         self._reading = True
         self._unsent = 0
+        self._deadlines = pool.proxy.deadlines
+        self._response_timeout = float(pool.upstream.timeouts.response)
+        self._idle_timeout = float(pool.upstream.timeouts.idle)
 
     # What the exchange does.
 
@@ -60,14 +66,14 @@ class UpstreamConnection(asyncio.Protocol):
         """Carry `passage` from now on."""
         self.passage = passage
         self.reader.expect(method)
-        self.request_sent()
+        self.deadline = self._deadlines.now + self._response_timeout
 
     def write(self, pieces: list[bytes]) -> None:
         write(self.transport, pieces)
 
     def request_sent(self) -> None:
         """A part of the request was written: the answer is due from now on."""
-        self.deadline = self.pool.proxy.deadlines.now + self.pool.upstream.timeouts.response
+        self.deadline = self._deadlines.now + self._response_timeout
 
     def request_due(self) -> None:
         """The client is at work, so the upstream is not late."""
@@ -77,8 +83,9 @@ class UpstreamConnection(asyncio.Protocol):
         """The exchange is over and was clean."""
         self.passage = None
         self.reused = True
-        self.deadline = self.pool.proxy.deadlines.now + self.pool.upstream.timeouts.idle
-        self.read(True)
+        self.deadline = self._deadlines.now + self._idle_timeout
+        if not self._reading:
+            self.read(True)
 
     def read(self, on: bool) -> None:
         """Let the upstream go on, or have it wait."""
@@ -113,12 +120,11 @@ class UpstreamConnection(asyncio.Protocol):
         if passage is None:  # nobody asked for this
             self.close()
             return
-        reader = self.reader
         try:
-            reader.feed(data)
-            if reader.response is not None:
-                self._refresh()
+            self.reader.feed(data)
             passage.receive()
+            if self.passage is passage and self._reading and self.reader.response is not None:
+                self.deadline = self._deadlines.now + self._idle_timeout
         except Exception as error:
             self.pool.proxy.fault(error)
             passage.break_off()
@@ -179,9 +185,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _refresh(self) -> None:
         """The answer has begun and goes on."""
-        timeouts = self.pool.upstream.timeouts
         started = self.reader.response is not None
-        self.deadline = self.pool.proxy.deadlines.now + (timeouts.idle if started else timeouts.response)
+        self.deadline = self._deadlines.now + (self._idle_timeout if started else self._response_timeout)
 
 
 JOIN_UP_TO = 64 * 1024  # bytes; beyond it a copy costs more than a longer list of buffers
