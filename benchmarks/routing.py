@@ -53,7 +53,8 @@ def _mixed(number: int) -> str:
         f'path: "/api/{{tenant}}/orders{number}/{{id:[0-9]+}}", methods: [GET, HEAD]',
         f'host: "*.eu{number}.example.org", path: "/files/{{name...}}"',
         f'host: shop{number}.example.org, path: "/api/{{kind}}/{{id}}", headers: {{x-version: "2"}}',
-    )[number % 4]
+        f'path: "/pages/{number}/{{rest...}}"',
+    )[number % 5]
 
 
 def _ask(path: str, host: str = "www.example.org", headers: tuple[tuple[bytes, bytes], ...] = ()) -> Request:
@@ -67,7 +68,8 @@ def _ask_mixed(number: int) -> Request:
         _ask(f"/api/acme/orders{number}/{number}"),
         _ask("/files/a/b/c.pdf", f"cdn.eu{number}.example.org"),
         _ask("/api/order/7", f"shop{number}.example.org", ((b"x-version", b"2"),)),
-    )[number % 4]
+        _ask(f"/pages/{number}/news/today"),
+    )[number % 5]
 
 
 SHAPES: dict[str, Shape] = {
@@ -78,14 +80,20 @@ SHAPES: dict[str, Shape] = {
     "mixed": (_mixed, _ask_mixed),
     "mixed, nothing matches": (_mixed, lambda number: _ask(f"/none/of/them{number}", f"host{number}.example.com")),
 }
-STAGES = ("stage: legacy", "stage: shadow", 'stage: canary, weight: 25%, sticky: {by: "header:x-user-id"}', "stage: modern")
+STAGES = (
+    "stage: legacy",
+    "stage: shadow",
+    'stage: canary, weight: 25%, sticky: {by: "header:x-user-id"}',
+    "stage: modern",
+    "stage: retired",
+)
 
 
 def write(folder: Path, shape: str, count: int) -> Path:
-    """A file of `count` routes at all stages."""
+    """A file of `count` routes, a fifth at each stage; which kind of route stands at which stage changes."""
     match = SHAPES[shape][0]
     lines = [
-        f"  - {{name: route-{number}, match: {{{methods(match(number))}}}, {STAGES[number % 7 % 4]}}}\n"
+        f"  - {{name: route-{number}, match: {{{methods(match(number))}}}, {STAGES[(number + number // 5) % 5]}}}\n"
         for number in range(count)
     ]
     file = folder / f"{shape.replace(' ', '-')}-{count}.yaml"

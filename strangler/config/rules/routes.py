@@ -49,7 +49,7 @@ def data_needs_mappings(draft: Draft, reader: Reader) -> None:
 def milestones_name_known_routes(draft: Draft, reader: Reader) -> None:
     if any(placed.is_broken("name", "group") for placed in draft.routes) or draft.written.is_broken("routes"):
         return
-    names = {placed.written.get("name", "") for placed in draft.routes}
+    names = {placed.written["name"] for placed in draft.routes if placed.written.has("name")}
     names |= {f"@{placed.written.get('group') or draft.defaults.get('group', '')}" for placed in draft.routes} - {"@"}
     for milestone, value in draft.sections("milestones"):
         for name in value.routes if value else ():
