@@ -174,7 +174,10 @@ class RequestReader:
         except httptools.HttpParserError:
             self.refuse(reasons.MALFORMED)
         else:
-            self._weigh()
+            if self._fresh:
+                self._least, self._most = 0, self._size
+            else:
+                self._weigh()
         return b""
 
     def release(self) -> None:
@@ -221,13 +224,17 @@ class RequestReader:
             self._last_headers = headers
         inbound = Inbound(head, METHODS[self._parser.get_method()], self._target)
         self.in_head = False
-        reason = self._read_version(inbound) or _read_target(inbound) or _read_framing(inbound)
-        if reason is None and limits.body is not None and inbound.length > limits.body:
-            reason = reasons.BODY_TOO_LARGE
+        reason = self._read_version(inbound) or _read_target(inbound)
+        if reason is None and (head.lengths or head.codings):
+            reason = _read_framing(inbound, limits.body)
         if reason is not None:
             inbound.refused = reason
             self.requests.append(inbound)
             raise self._stopped(reason)
+        if head.expects_at and inbound.old_version:  # it cannot be told to continue (RFC 9110 section 10.1.1)
+            head.blank(head.expects_at)
+        if head.trailers_at and not head.codings:
+            head.blank(head.trailers_at)
         if head.named:
             head.remove_named()
         if head.upgrades and self._parser.should_upgrade():
@@ -282,9 +289,6 @@ class RequestReader:
 
     def _weigh(self) -> None:
         """Bound what llhttp and we keep of a head, a trailer section or a chunk extension that does not end."""
-        if self._fresh:
-            self._least, self._most = 0, self._size
-            return
         self._least += self._size
         self._most += self._size
         if self._least > self._limits.header_bytes and (self.in_head or self._current is not None):
@@ -354,12 +358,8 @@ def _read_target(inbound: Inbound) -> Reason | None:
     return None
 
 
-def _read_framing(inbound: Inbound) -> Reason | None:
+def _read_framing(inbound: Inbound, limit: int | None) -> Reason | None:
     head = inbound.head
-    if inbound.old_version and head.expects_at:  # it cannot be told to continue (RFC 9110 section 10.1.1)
-        head.blank(head.expects_at)
-    if head.trailers_at and not head.codings:
-        head.blank(head.trailers_at)
     if head.codings:
         if inbound.old_version:
             return reasons.CODING_ON_OLD_VERSION
@@ -373,4 +373,6 @@ def _read_framing(inbound: Inbound) -> Reason | None:
             return reasons.REPEATED_LENGTH
         inbound.length = int(head.lengths[0])
         inbound.framing = Framing.LENGTH if inbound.length else Framing.NONE
+        if limit is not None and inbound.length > limit:
+            return reasons.BODY_TOO_LARGE
     return None

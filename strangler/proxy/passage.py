@@ -97,7 +97,7 @@ class Passage:
     def begin(self) -> None:
         """Decide, and ask an upstream or answer."""
         inbound = self.inbound
-        self._request_id = _request_id(inbound)
+        self._request_id = _request_id(inbound) if inbound.head.request_ids else new_id()
         if inbound.refused is not None:
             self.answer(inbound.refused)
             return
@@ -464,9 +464,7 @@ def _request_id(inbound: Inbound) -> bytes:
     It is a label, nothing is decided by it, so a client may choose its own.
     """
     ids = inbound.head.request_ids
-    if len(ids) == 1 and _SANE.fullmatch(ids[0]):
-        return ids[0]
-    return new_id()
+    return ids[0] if len(ids) == 1 and _SANE.fullmatch(ids[0]) else new_id()
 
 
 def new_id() -> bytes:

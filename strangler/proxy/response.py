@@ -116,7 +116,8 @@ class ResponseReader:
         except httptools.HttpParserError:
             self._break()
         else:
-            self._weigh(len(data))
+            if not self._progress:
+                self._weigh(len(data))
 
     def end(self) -> None:
         """The upstream closed its side, cleanly."""
@@ -159,6 +160,7 @@ class ResponseReader:
         response = Response(parser.get_status_code(), self._phrase, ResponseHead(headers))
         self._frame(response, parser.get_http_version())
         self._progress = True
+        self._least = 0
         if response.head.named:
             response.head.remove_named()
         if response.status < 200 and response.status != 101:
@@ -174,6 +176,7 @@ class ResponseReader:
             self.surplus = True
             return
         self._progress = True
+        self._least = 0
         self.body.append(piece)
 
     def on_message_complete(self) -> None:
@@ -213,7 +216,7 @@ class ResponseReader:
 
     def _weigh(self, size: int) -> None:
         """Bound what is kept of a head, a trailer section or a chunk extension that does not end."""
-        self._least = 0 if self._progress else self._least + size
+        self._least += size
         if self._least > MAX_HEAD_BYTES or len(self._headers) > MAX_HEADERS:
             self._break()
 
