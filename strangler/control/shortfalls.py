@@ -39,7 +39,6 @@ SHORTFALLS: tuple[Shortfall, ...] = (
         "stage shadow and canary: nothing is copied or compared",
         _any_route(lambda route: route.stage in (Stage.SHADOW, Stage.CANARY)),
     ),
-    Shortfall("workers: one process serves", lambda config: config.workers != 1),
     Shortfall("upstreams.health: nobody asks", lambda config: any(upstream.health for upstream in config.upstreams.values())),
     Shortfall("ladder.auto: nothing climbs by itself", _any_route(lambda route: route.ladder.auto)),
     Shortfall("noise.learn: nothing is learned", _any_route(lambda route: route.noise.learn)),

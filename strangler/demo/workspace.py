@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 EXAMPLES = ("routes.yaml", "mappings.yaml")
+ADDED = '\nlog: {access: access.log}\nadmin: {address: "127.0.0.1:0"}\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,14 @@ class Workspace:
 
 
 def prepare(folder: Path) -> Workspace:
-    """Copy the worked example into `folder`, with an access log switched on, and choose free ports."""
+    """Copy the worked example into `folder`, with an access log switched on, and choose free ports.
+
+    The admin address is not part of the story, and whoever serves already may have the usual one.
+    """
     for name in EXAMPLES:
         shutil.copyfile(example(name), folder / name)
     routes = folder / "routes.yaml"
-    routes.write_text(f"{routes.read_text(encoding='utf-8')}\nlog: {{access: access.log}}\n", encoding="utf-8")
+    routes.write_text(f"{routes.read_text(encoding='utf-8')}{ADDED}", encoding="utf-8")
     legacy, modern, proxy = (f"http://127.0.0.1:{port}" for port in free_ports(3))
     return Workspace(folder, legacy, modern, proxy)
 

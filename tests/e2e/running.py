@@ -36,7 +36,10 @@ def url_in(line: str) -> str:
     return line.rpartition(" ")[2]
 
 
-TRANSPARENT = 'version: 1\nlisten: [{{address: "{listen}"}}]\nupstreams: {{legacy: {{url: "{legacy}"}}}}\nroutes: []\n'
+TRANSPARENT = (
+    'version: 1\nlisten: [{{address: "{listen}"}}]\nadmin: {{address: "127.0.0.1:0"}}\n'
+    'upstreams: {{legacy: {{url: "{legacy}"}}}}\nroutes: []\n'
+)
 
 
 @contextmanager

@@ -1,0 +1,117 @@
+"""The control process: the admin address, for now with what needs no token, because it says nothing about anyone.
+
+It asks nobody while it answers: what the supervisor tells it and what the workers count is there already. When it dies,
+traffic does not notice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+import uvloop
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from strangler.control import totals
+from strangler.control.hosts import allowed
+from strangler.control.lifeline import Lifeline, Settings, begin
+from strangler.control.metrics import CONTENT_TYPE, render
+from strangler.control.readiness import reasons_not_ready
+
+ALIVE_SECONDS = 1.0
+
+
+class Control:
+    """What the pages show: the supervisor's state as it last said it, and the counters."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.state: dict[str, Any] = {"revision": 0, "crew": [], "problems": "", "reloaded": 0.0, "stopping": False}
+
+    async def healthz(self, _: Request) -> Response:
+        """This process lives, and so does the supervisor, or it would not."""
+        return PlainTextResponse("ok\n")
+
+    async def readyz(self, _: Request) -> Response:
+        reasons = reasons_not_ready(self.state)
+        body = {"ready": not reasons, "reasons": reasons, "revision": self.state["revision"], "problems": self.state["problems"]}
+        return JSONResponse(body, 503 if reasons else 200)
+
+    def metrics(self, _: Request) -> Response:
+        """In a thread: with thousands of routes this takes a moment."""
+        counted = totals.read(self._settings["arena"], self._settings["slots"])
+        text = render(counted, self.state, self._settings["version"], self._settings["started"])
+        return Response(text, media_type=CONTENT_TYPE)
+
+
+class KnownHosts:
+    """Answers only to names of our own."""
+
+    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
+        self._app, self._hosts = app, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        named = [value for name, value in scope.get("headers", ()) if name == b"host"]
+        if scope["type"] != "http" or (len(named) == 1 and allowed(named[0].decode("latin-1"), self._hosts)):
+            await self._app(scope, receive, send)
+            return
+        message = "This address does not answer to that name: use the one in admin.address.\n"
+        await PlainTextResponse(message, 421)(scope, receive, send)
+
+
+class Server(uvicorn.Server):
+    """Signals are the supervisor's business."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def app(control: Control, hosts: Collection[str]) -> ASGIApp:
+    """The pages of the admin address."""
+    routes = [Route(f"/{name}", getattr(control, name)) for name in ("healthz", "readyz", "metrics")]
+    return KnownHosts(Starlette(routes=routes), hosts)
+
+
+async def run(settings: Settings) -> None:
+    """Serve until told to stop."""
+    line = await Lifeline.open(settings)
+    control = Control(settings)
+    config = uvicorn.Config(
+        app(control, settings["hosts"]), log_config=None, access_log=False, lifespan="off", ws="none", server_header=False
+    )
+    server = Server(config)
+    sockets = [socket.socket(fileno=descriptor) for descriptor in settings["sockets"]]
+    serving = asyncio.create_task(server.serve(sockets))
+    living = asyncio.create_task(_say_alive(line))
+    while (frame := await line.hear())[0]["do"] != "stop":
+        await _obey(frame[0], control, line)
+    server.should_exit = True
+    await serving
+    living.cancel()
+    await line.leave()
+
+
+async def _obey(head: dict[str, Any], control: Control, line: Lifeline) -> None:
+    if head["do"] == "state":
+        control.state = head
+    else:
+        line.say({"is": "serving", "revision": head["revision"]})
+
+
+async def _say_alive(line: Lifeline) -> None:
+    while True:
+        line.say({"is": "alive"})
+        await asyncio.sleep(ALIVE_SECONDS)
+
+
+if __name__ == "__main__":
+    uvloop.run(run(begin()))

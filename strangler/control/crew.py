@@ -1,0 +1,226 @@
+"""The processes that are to run: started, restarted when they die, replaced when they hang, stopped together.
+
+A place in the crew outlives those who fill it. As long as it is not told to stop the crew never gives up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from strangler.control.child import Child
+from strangler.control.frames import Head
+from strangler.control.loop import Loop
+
+CALM = 30.0  # seconds of life after which a death is a first one again
+SLOWEST = 30.0  # seconds between two starts of what dies at once
+_START = 30.0  # seconds that a process gets until it says its first word
+_BYTES_PER_SECOND = 256 * 1024  # of a configuration, that even a busy worker takes in
+_LAST = 2.0  # seconds beyond the grace
+
+
+def pause(deaths: int) -> float:
+    """Seconds to wait before the next start, after so many deaths in a row: 0, 0.25, 0.5, 1, ... up to SLOWEST."""
+    return 0.0 if deaths <= 1 else min(2.0 ** (deaths - 4), SLOWEST)
+
+
+@dataclass(slots=True)
+class Place:
+    """One place in the crew.
+
+    Attributes:
+        number: of the worker, from 1; 0 is the control process.
+        revision: that whoever is here has acknowledged; 0: is not serving yet.
+        due: when it must have acknowledged the latest, on the loop's clock.
+        deaths: in a row, without a long life between.
+    """
+
+    name: str
+    number: int
+    module: str
+    child: Child | None = None
+    since: float = 0.0
+    revision: int = 0
+    due: float = 0.0
+    deaths: int = 0
+    restarts: int = 0
+
+    def state(self) -> Head:
+        pid = self.child.pid if self.child else 0
+        return {"name": self.name, "pid": pid, "revision": self.revision, "restarts": self.restarts}
+
+
+@dataclass(slots=True)
+class Equipment:
+    """What every process of the crew is started with: settings, and the descriptors they name."""
+
+    settings: Head
+    descriptors: list[int] = field(default_factory=list)
+
+
+class Crew:
+    """All places.
+
+    Args:
+        patience: seconds without a word, or without the acknowledgement that is due, after which a process is replaced.
+        bury: called with the number of a worker that has died, before its successor starts.
+        changed: called when who serves what has changed.
+        refused: called when a worker cannot use a revision, with the reason.
+        say: told what people should know.
+
+    Attributes:
+        fallen: how those died who died before the whole crew first served.
+        revision: the latest.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        patience: float,
+        *,
+        bury: Callable[[int], None],
+        changed: Callable[[], None],
+        refused: Callable[[int, str], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self._loop, self._patience = loop, patience
+        self._bury, self._changed, self._refused, self._say = bury, changed, refused, say
+        self._places: list[Place] = []
+        self._equipment: dict[int, Equipment] = {}
+        self._body = b""
+        self._stopping = False
+        self.revision = 0
+        self.fallen: list[str] = []
+        self.began = False
+
+    @property
+    def workers(self) -> list[Place]:
+        return [place for place in self._places if place.number]
+
+    @property
+    def serving(self) -> bool:
+        """Whether all workers acknowledged the latest revision."""
+        return all(place.revision == self.revision for place in self.workers)
+
+    @property
+    def gone(self) -> bool:
+        return not any(place.child for place in self._places)
+
+    def states(self) -> list[Head]:
+        return [place.state() for place in self._places]
+
+    def hire(self, name: str, number: int, module: str, equipment: Equipment) -> None:
+        """Add a place, and fill it."""
+        place = Place(name, number, module)
+        self._places.append(place)
+        self._equipment[number] = equipment
+        self._start(place)
+
+    def publish(self, revision: int, body: bytes) -> None:
+        """Give the workers a configuration, which stays the one that new workers get."""
+        self.revision, self._body = revision, body
+        for place in self._places:
+            if place.child is not None:
+                self._brief(place)
+
+    def tell_control(self, head: Head) -> None:
+        for place in self._places:
+            if not place.number and place.child is not None:
+                place.child.send(head)
+
+    def look(self) -> None:
+        """Replace those who hang."""
+        now = self._loop.now
+        for place in self._places:
+            child = place.child
+            if child is None or self._stopping:
+                continue
+            if now - child.heard > self._patience:
+                self._replace(place, f"has not said a word for {self._patience:g} s")
+            elif place.revision < self.revision and now > place.due:
+                self._replace(place, f"has not taken up revision {self.revision}")
+
+    def stop(self, grace: float, control_too: bool) -> None:
+        """Have all leave: workers first, so that control can be asked until the last of them has gone."""
+        self._stopping = True
+        for place in self._places:
+            if place.child is not None and (place.number or control_too):
+                place.child.send({"do": "stop", "grace": grace})
+        self._loop.after(grace + _LAST, self.kill)
+        self._stop_control_when_alone()
+
+    def kill(self) -> None:
+        """End all at once."""
+        self._stopping = True
+        for place in self._places:
+            if place.child is not None:
+                place.child.kill()
+
+    def _start(self, place: Place) -> None:
+        if self._stopping:
+            return
+        equipment = self._equipment[place.number]
+
+        def heard(head: Head, _: bytes) -> None:
+            self._heard(place, head)
+
+        def ended(how: str) -> None:
+            self._ended(place, how)
+
+        place.since = self._loop.now
+        try:
+            place.child = Child(self._loop, place.module, place.name, equipment.settings, equipment.descriptors, heard, ended)
+        except OSError as error:  # no process, no memory: later, perhaps
+            self._again(place, f"{place.name} could not be started: {error.strerror}")
+            return
+        place.child.heard += _START - self._patience
+        self._brief(place)
+
+    def _brief(self, place: Place) -> None:
+        assert place.child is not None
+        allowed = self._patience + len(self._body) / _BYTES_PER_SECOND
+        place.due = max(self._loop.now, place.child.heard) + allowed
+        place.child.send({"do": "serve", "revision": self.revision}, self._body if place.number else b"")
+
+    def _heard(self, place: Place, head: Head) -> None:
+        if head["is"] == "serving":
+            place.revision = head["revision"]
+            self.began = self.began or all(place.revision for place in self._places)
+            self._changed()
+        elif head["is"] == "refused":
+            self._refused(head["revision"], f"{place.name}: {head['why']}")
+        elif head["is"] == "complaining":
+            self._say(f"{place.name}: {head['why']}")
+
+    def _replace(self, place: Place, why: str) -> None:
+        assert place.child is not None
+        self._say(f"{place.name} (pid {place.child.pid}) {why}: it is replaced")
+        place.child.kill()
+
+    def _ended(self, place: Place, how: str) -> None:
+        """Somebody has died: as asked, or another takes the place, later and later if they die at once."""
+        assert place.child is not None
+        pid, place.child, place.revision = place.child.pid, None, 0
+        if place.number:
+            self._bury(place.number)
+        if self._stopping:
+            self._stop_control_when_alone()
+            return
+        self._again(place, f"{place.name} (pid {pid}) {how}")
+        self._changed()
+
+    def _again(self, place: Place, what: str) -> None:
+        """Fill a place again, soon."""
+        if not self.began:
+            self.fallen.append(what)
+            return
+        place.deaths = 1 if self._loop.now - place.since > CALM else place.deaths + 1
+        place.restarts += 1
+        seconds = pause(place.deaths)
+        when = f"starts again in {seconds:g} s, after {place.deaths} deaths in a row" if seconds else "starts again"
+        self._say(f"{what}: {when}")
+        self._loop.after(seconds, lambda: self._start(place))
+
+    def _stop_control_when_alone(self) -> None:
+        if not any(place.child for place in self.workers):
+            self.tell_control({"do": "stop", "grace": 0})

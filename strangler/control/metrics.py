@@ -1,0 +1,132 @@
+"""What was counted, as Prometheus reads it (text format 0.0.4). It knows the cells' meaning and nothing of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+from strangler.control.tally import (
+    BOUNDS,
+    BUCKETS,
+    FAILURES,
+    FALLBACKS,
+    MICROSECONDS,
+    REQUEST_BYTES,
+    RESPONSE_BYTES,
+    RETRIES,
+    Scalar,
+)
+from strangler.control.totals import Totals
+from strangler.proxy.counters import CLASSES
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+State = Mapping[str, Any]
+Sample = tuple[str, Mapping[str, str], float]  # suffix of the name, labels, value
+
+_ROUTE = ("route", "stage", "served_by")
+_FAMILIES: tuple[tuple[str, str, str], ...] = (
+    ("requests_total", "counter", "Requests finished, by route, stage at which it was decided, upstream asked last, and answer."),
+    ("request_duration_seconds", "histogram", "From the first byte of a request to the end of its answer."),
+    ("request_bytes_total", "counter", "Bytes of request bodies."),
+    ("response_bytes_total", "counter", "Bytes of response bodies."),
+    ("refusals_total", "counter", "Answers of the proxy's own, and answers cut short, by reason."),
+    ("upstream_failures_total", "counter", "Requests that an upstream failed, before or in its answer."),
+    ("upstream_retries_total", "counter", "Requests sent again because a pooled connection had been closed."),
+    ("upstream_fallbacks_total", "counter", "Requests that legacy answered because this upstream failed."),
+    ("connections_total", "counter", "Client connections accepted."),
+    ("connections_open", "gauge", "Client connections open now."),
+    ("faults_total", "counter", "Errors of the proxy's own; each kind is logged once."),
+    ("access_log_lost_total", "counter", "Access log lines that could not be written."),
+    ("config_revision", "gauge", "The latest configuration; counts from 1 at start."),
+    ("config_last_reload_successful", "gauge", "Whether the file as it was read last is what is served."),
+    (
+        "config_last_reload_timestamp_seconds",
+        "gauge",
+        "When all workers had taken the latest reload up; 0 before one.",
+    ),
+    ("workers", "gauge", "Workers that are to run."),
+    ("workers_ready", "gauge", "Workers that serve by the latest configuration."),
+    ("worker_restarts_total", "counter", "Processes started again after they died, by name."),
+    ("start_time_seconds", "gauge", "When this supervisor was started."),
+    ("build_info", "gauge", "Always 1; the version is a label."),
+)
+_UPSTREAM_CELLS = {"upstream_failures": FAILURES, "upstream_retries": RETRIES, "upstream_fallbacks": FALLBACKS}
+_SCALARS = {
+    "connections_total": Scalar.CONNECTIONS,
+    "connections_open": Scalar.OPEN,
+    "faults_total": Scalar.FAULTS,
+    "access_log_lost_total": Scalar.LOG_LOST,
+}
+
+
+def render(totals: Totals, state: State, version: str, started: float) -> str:
+    """All of it."""
+    samples: dict[str, list[Sample]] = {name: [] for name, _, _ in _FAMILIES}
+    for key, cells in sorted(totals.rows.items()):
+        for name, sample in _of_row(key, cells):
+            samples[name].append(sample)
+    for name, scalar in _SCALARS.items():
+        samples[name].append(("", {}, totals.scalars[scalar]))
+    for name, sample in _of_state(state, version, started):
+        samples[name].append(sample)
+    return "".join(_family(name, kind, text, samples[name]) for name, kind, text in _FAMILIES)
+
+
+def _of_row(key: Sequence[str], cells: list[int]) -> Iterator[tuple[str, Sample]]:
+    kind, *names = key
+    if kind == "route":
+        yield from _of_route(dict(zip(_ROUTE, names, strict=True)), cells)
+    elif kind == "reason" and cells[0]:
+        yield "refusals_total", ("", {"reason": names[0]}, cells[0])
+    elif kind == "upstream":
+        for name, cell in _UPSTREAM_CELLS.items():
+            yield f"{name}_total", ("", {"upstream": names[0]}, cells[cell])
+
+
+def _of_route(labels: dict[str, str], cells: list[int]) -> Iterator[tuple[str, Sample]]:
+    for name, count in zip(CLASSES, cells[:BUCKETS], strict=True):
+        if count:
+            yield "requests_total", ("", {**labels, "code_class": name}, count)
+    bounds = [*map(str, BOUNDS), "+Inf"]
+    counts = list(accumulate(cells[BUCKETS:MICROSECONDS]))
+    for bound, count in zip(bounds, counts, strict=True):
+        yield "request_duration_seconds", ("_bucket", {**labels, "le": bound}, count)
+    yield "request_duration_seconds", ("_sum", labels, cells[MICROSECONDS] / 1_000_000)
+    yield "request_duration_seconds", ("_count", labels, counts[-1])
+    yield "request_bytes_total", ("", labels, cells[REQUEST_BYTES])
+    yield "response_bytes_total", ("", labels, cells[RESPONSE_BYTES])
+
+
+def _of_state(state: State, version: str, started: float) -> Iterator[tuple[str, Sample]]:
+    workers = [place for place in state["crew"] if place["name"] != "control"]
+    ready = sum(place["revision"] == state["revision"] for place in workers)
+    for name, value in (
+        ("config_revision", state["revision"]),
+        ("config_last_reload_successful", int(not state["problems"])),
+        ("config_last_reload_timestamp_seconds", state["reloaded"]),
+        ("workers", len(workers)),
+        ("workers_ready", ready),
+        ("start_time_seconds", started),
+    ):
+        yield name, ("", {}, value)
+    for place in state["crew"]:
+        yield "worker_restarts_total", ("", {"name": place["name"]}, place["restarts"])
+    yield "build_info", ("", {"version": version}, 1)
+
+
+def _family(name: str, kind: str, text: str, samples: Iterable[Sample]) -> str:
+    lines = [f"strangler_{name}{suffix}{_labels(labels)} {value:.16g}\n" for suffix, labels, value in samples]
+    return f"# HELP strangler_{name} {text}\n# TYPE strangler_{name} {kind}\n{''.join(lines)}"
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    if not labels:
+        return ""
+    return "{" + ",".join(f'{name}="{escape(value)}"' for name, value in labels.items()) + "}"
+
+
+def escape(value: str) -> str:
+    """A label's value, so that whatever it holds ends where it ends."""
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

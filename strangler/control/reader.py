@@ -1,0 +1,70 @@
+"""Reads the configuration, in a process of its own that ends when it has.
+
+Ten thousand routes take seconds to parse, and tens of megabytes. Whoever restarts what dies must not be held up by either.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import pickle
+from collections.abc import Mapping
+from dataclasses import astuple, replace
+from hashlib import sha256
+from pathlib import Path
+
+from strangler.config.load import load
+from strangler.control.access import check_writable
+from strangler.control.frames import Head
+from strangler.control.lifeline import begin, say_and_end
+from strangler.control.shortfalls import shortfalls
+from strangler.core.errors import ConfigError, UsageError
+from strangler.core.model import Config, Listener
+
+
+def read(path: Path, environ: Mapping[str, str], held: str) -> tuple[Head, bytes]:
+    """What the supervisor needs to know about the file, and the pickled configuration; or what is wrong with it.
+
+    Args:
+        held: the listeners whose sockets are open, as an earlier answer gave them; "" if none are. Another address in the
+            file means nothing to workers that have these sockets: it waits for the next start.
+    """
+    digest = ""
+    try:
+        digest = sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        config = load(path, environ)
+        missed = shortfalls(config)
+        check_writable(config.log)
+    except UsageError as error:
+        return {"is": "problems", "text": str(error), "listed": isinstance(error, ConfigError), "digest": digest}, b""
+    listen = _unpack(held) if held else config.listen
+    kept = replace(config, listen=tuple(_as_written(listener, config) for listener in listen))
+    return {
+        "is": "read",
+        "digest": digest,
+        "routes": len(config.routes),
+        "missed": missed,
+        "workers": config.workers,
+        "listen": [astuple(listener.address) for listener in config.listen],
+        "admin": astuple(config.admin.address),
+        "held": _pack(kept.listen),
+    }, pickle.dumps(kept, pickle.HIGHEST_PROTOCOL)
+
+
+def _as_written(held: Listener, config: Config) -> Listener:
+    """The listener as the file has it now; as it was if the file has lost it."""
+    return next((listener for listener in config.listen if listener.address == held.address), held)
+
+
+def _pack(listeners: tuple[Listener, ...]) -> str:
+    return base64.b64encode(pickle.dumps(listeners)).decode()
+
+
+def _unpack(held: str) -> tuple[Listener, ...]:
+    listeners: tuple[Listener, ...] = pickle.loads(base64.b64decode(held))
+    return listeners
+
+
+if __name__ == "__main__":
+    settings = begin()
+    say_and_end(settings, *read(Path(settings["path"]), os.environ, settings["held"]))

@@ -1,0 +1,308 @@
+"""`strangler serve`: reads the file, holds the addresses, keeps the crew at work, and hands its place to the next.
+
+It parses nothing, opens no store and speaks no HTTP, so that little can happen to it: its children do all that, and are
+replaced when they fail. What it holds of the configuration are the bytes that the reader gave it for the workers.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from strangler import __version__
+from strangler.control import console, runtime
+from strangler.control.cells import new_arena
+from strangler.control.child import Child
+from strangler.control.crew import Crew, Equipment
+from strangler.control.frames import Head
+from strangler.control.holdings import Holdings
+from strangler.control.loop import Loop
+from strangler.control.notify import tell_service_manager
+from strangler.control.runtime import TakenError
+from strangler.control.takeover import Handover, Heir
+from strangler.control.totals import bury
+from strangler.control.watch import signature
+from strangler.core.errors import UnreachableError, UsageError
+from strangler.core.model import Address
+
+PATIENCE = 10.0  # seconds that a child may be silent
+LOOK_SECONDS = 1.0  # between two looks at the file and at the crew
+
+
+class FileProblems(UsageError):
+    """The file is wrong. `problems` are lines that each name their place."""
+
+    def __init__(self, text: str) -> None:
+        self.problems = text.splitlines()
+        super().__init__(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the command line asks for. Times in seconds."""
+
+    path: Path
+    grace: float = 30.0
+    takeover: bool = False
+    patience: float = PATIENCE
+
+
+class Supervisor:
+    """One run of `strangler serve`."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._loop = Loop()
+        self._holdings = Holdings()
+        self._crew = Crew(
+            self._loop, order.patience, bury=self._bury, changed=self._changed, refused=self._refused, say=self._say
+        )
+        self._arena = -1
+        self._handover: Handover | None = None
+        self._stops = 0
+        # The file: as it was read last, and as the workers have it.
+        self._reader: Child | None = None
+        self._answer: tuple[Head, bytes] | None = None
+        self._asked = False
+        self._next: bool | None = None
+        self._seen = signature(order.path)
+        self._digest = ""
+        self._plan: Head = {}
+        self._bodies: list[bytes] = []
+        self._announcements: list[str] = []
+        self._problems = ""
+        self._reloaded = 0.0
+
+    def run(self) -> None:
+        """Serve until told to stop.
+
+        Raises UsageError if the file is wrong, UnreachableError if an address is taken or nobody can serve.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.on_signal(number, self._stop)
+        try:
+            self._start()
+            self._loop.run(lambda: self._stops > 0 and self._crew.gone)
+        finally:
+            self._crew.kill()
+            self._loop.run(lambda: self._crew.gone)
+            if self._handover is not None:
+                self._handover.close()
+            self._holdings.close()
+            runtime.tidy()
+            self._loop.close()
+
+    # Starting.
+
+    def _start(self) -> None:
+        self._read(asked=True)
+        self._loop.run(lambda: self._reader is None or self._stops > 0)
+        if self._stops:
+            return
+        if self._problems:
+            raise self._error(self._plan)
+        listen = [Address(*address) for address in self._plan["listen"]]
+        admin = Address(*self._plan["admin"])
+        heir = self._inherit([*listen, admin]) if self._order.takeover else None
+        self._holdings.open(listen, admin)
+        self._hire()
+        self._loop.run(lambda: self._crew.began or bool(self._crew.fallen or self._problems) or self._stops > 0)
+        if self._crew.fallen or self._problems:
+            raise UnreachableError(self._problems or f"{self._crew.fallen[0]} before it served: nothing is started")
+        if not self._stops:
+            self._serve(heir)
+
+    def _inherit(self, addresses: Sequence[Address]) -> Heir | None:
+        """Ask whoever serves one of these addresses; None if nobody does."""
+        for address in addresses:
+            try:
+                if address.unix or address.port:
+                    runtime.lock(address).release()
+            except TakenError as taken:
+                if not taken.pid:
+                    raise
+                heir = Heir(taken.pid)
+                self._holdings.inherit(heir.offer, heir.descriptors)
+                return heir
+        return None
+
+    def _hire(self) -> None:
+        workers = self._plan["workers"] or _cores()
+        self._arena = new_arena(workers + 1)
+        public = [(number, listening.sock.fileno()) for number, listening in self._holdings.public]
+        admin = [listening.sock.fileno() for listening in self._holdings.admin]
+        for number in range(1, workers + 1):
+            settings = {"arena": self._arena, "slot": number, "sockets": public}
+            descriptors = [self._arena, *(descriptor for _, descriptor in public)]
+            self._crew.hire(f"worker {number}", number, "strangler.control.worker", Equipment(settings, descriptors))
+        settings = {"arena": self._arena, "slots": workers, "sockets": admin, "version": __version__, "started": time.time()}
+        settings["hosts"] = [listening.address.host for listening in self._holdings.admin]
+        self._crew.hire("control", 0, "strangler.control.admin", Equipment(settings, [self._arena, *admin]))
+        self._loop.after(LOOK_SECONDS, self._look)
+
+    def _serve(self, heir: Heir | None) -> None:
+        """All are ready: from here on nothing ends it but being told to."""
+        if heir is not None:
+            heir.ready()
+        self._holdings.own()
+        self._handover = Handover(self._loop, self._holdings.offer, self._leave_to)
+        self._loop.on_signal(signal.SIGHUP, lambda: self._read(asked=True))
+        for _, listening in self._holdings.public:
+            console.say(f"strangler serves {_url(listening.address)}", console.OUT)
+        for listening in self._holdings.admin:
+            self._say(f"admin address {_url(listening.address)} (/metrics, /healthz, /readyz)")
+        tell_service_manager(f"READY=1\nMAINPID={os.getpid()}")
+
+    # The file.
+
+    def _look(self) -> None:
+        """Once a second: does somebody hang, has the file changed?"""
+        self._loop.after(LOOK_SECONDS, self._look)
+        self._crew.look()
+        if self._handover is not None and signature(self._order.path) not in (None, self._seen):
+            self._read(asked=False)
+
+    def _read(self, asked: bool) -> None:
+        """Have the file read; if that is being done already, once more after it, for it may have begun too early.
+
+        Args:
+            asked: a person did, and gets an answer even if the file is as it was.
+        """
+        if self._reader is not None:
+            self._next = asked or bool(self._next)
+            return
+        self._asked, self._next, self._answer = asked, None, None
+        self._seen = signature(self._order.path)
+        settings = {"path": str(self._order.path), "held": self._plan.get("held", "")}
+        try:
+            self._reader = Child(self._loop, "strangler.control.reader", "reader", settings, [], self._answered, self._ended)
+        except OSError as error:
+            self._ended(f"could not be started: {error.strerror}")
+
+    def _answered(self, head: Head, body: bytes) -> None:
+        self._answer = head, body
+
+    def _ended(self, how: str) -> None:
+        """The reader has ended: take up what it says, unless it is what is there already."""
+        self._reader = None
+        head, body = self._answer or ({"is": "problems", "text": f"the reader of the file {how}", "digest": ""}, b"")
+        if self._asked or not head["digest"] or head["digest"] != self._digest:
+            self._digest = head["digest"]
+            if head["is"] == "read":
+                self._take_up(head, body)
+            else:
+                self._keep(head)
+        if self._next is not None:
+            self._read(self._next)
+
+    def _take_up(self, head: Head, body: bytes) -> None:
+        """Give the workers a new table; people are told once all of them use it."""
+        self._tell_changes(head)
+        self._plan, self._problems = head, ""
+        self._bodies = [*self._bodies[-1:], body]
+        self._crew.publish(self._crew.revision + 1, body)
+        if self._handover is not None:
+            routes = f"{head['routes']} routes"
+            self._announcements.append(f"reloaded, {routes}" if self._asked else f"took up the changed file, {routes}")
+
+    def _tell_changes(self, head: Head) -> None:
+        before = self._plan
+        for message in head["missed"]:
+            if message not in before.get("missed", ()):
+                self._say(f"not in this version yet: {message}")
+        changed = [key for key in ("listen", "admin", "workers") if before and before[key] != head[key]]
+        if changed:
+            self._say(f"{' and '.join(changed)} in the file changed: `strangler serve --takeover` puts that into effect")
+
+    def _keep(self, head: Head) -> None:
+        """What was served before goes on; before the first start, there is nothing to go on with."""
+        self._problems = head["text"]
+        if not self._crew.began:
+            self._plan = head
+            return
+        console.say(head["text"] if head.get("listed") else f"strangler: {head['text']}")
+        self._say(f"{self._order.path} is not served: what was served before goes on")
+        self._tell_control()
+
+    def _error(self, head: Head) -> UsageError:
+        return FileProblems(head["text"]) if head.get("listed") else UsageError(head["text"])
+
+    # What the crew calls.
+
+    def _bury(self, number: int) -> None:
+        bury(self._arena, number)
+
+    def _changed(self) -> None:
+        if self._crew.serving and self._announcements:
+            for announcement in self._announcements:
+                console.say(f"strangler: {announcement}", console.OUT)
+            self._announcements = []
+            self._reloaded = time.time()
+        self._tell_control()
+
+    def _refused(self, revision: int, why: str) -> None:
+        """A worker cannot use a table that the reader found good: back to the one before, for all of them."""
+        if revision < self._crew.revision:
+            return
+        self._problems = why
+        if self._crew.began and len(self._bodies) > 1:
+            self._say(f"{why}; what was served before goes on")
+            self._announcements = []
+            self._bodies = self._bodies[:1]
+            self._crew.publish(revision + 1, self._bodies[0])
+            self._tell_control()
+
+    def _tell_control(self) -> None:
+        self._crew.tell_control(
+            {
+                "do": "state",
+                "revision": self._crew.revision,
+                "crew": self._crew.states(),
+                "problems": self._problems,
+                "reloaded": self._reloaded,
+                "stopping": self._stops > 0,
+            }
+        )
+
+    # Stopping.
+
+    def _stop(self) -> None:
+        """SIGTERM or SIGINT. The second one means now."""
+        self._stops += 1
+        if self._stops > 1:
+            self._crew.kill()
+            return
+        tell_service_manager("STOPPING=1")
+        self._tell_control()
+        if self._handover is not None and self._handover.busy:
+            self._holdings.share()
+        self._leave(control_too=False)
+
+    def _leave_to(self, pid: int) -> None:
+        """A successor serves."""
+        self._say(f"pid {pid} has taken over; requests that are being served here are finished")
+        self._stops += 1
+        self._holdings.share()
+        self._leave(control_too=True)
+
+    def _leave(self, control_too: bool) -> None:
+        if self._handover is not None:
+            self._handover.close()
+        self._crew.stop(self._order.grace, control_too)
+        self._holdings.close()
+
+    def _say(self, text: str) -> None:
+        console.say(f"strangler: {text}")
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _url(address: Address) -> str:
+    return str(address) if address.unix else f"http://{address}"

@@ -1,0 +1,112 @@
+"""What a worker counts in its region: which cells a finished request adds to. Nothing here reads what was counted."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from enum import IntEnum
+
+from strangler.control.cells import Key, Region
+from strangler.core.model import Config
+from strangler.proxy import reasons
+from strangler.proxy.counters import CLASSES, Counters
+from strangler.proxy.exchange import Exchange
+
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
+
+# Cells of a row about requests of one route, at one stage, served by one upstream; first one for each of CLASSES.
+BUCKETS = len(CLASSES)
+MICROSECONDS = BUCKETS + len(BOUNDS) + 1
+REQUEST_BYTES = MICROSECONDS + 1
+RESPONSE_BYTES = REQUEST_BYTES + 1
+
+# Cells of a row about an upstream.
+FAILURES, RETRIES, FALLBACKS = range(3)
+
+UPSTREAM_FAILURES = frozenset(
+    reason.label
+    for reason in (
+        reasons.CONNECT_FAILED,
+        reasons.CONNECT_TIMEOUT,
+        reasons.RESPONSE_TIMEOUT,
+        reasons.RESET,
+        reasons.BAD_RESPONSE,
+        reasons.UNAVAILABLE,
+        reasons.TRUNCATED,
+    )
+)
+
+
+class Scalar(IntEnum):
+    """What a worker counts as a whole. OPEN is a gauge, and dies with the worker."""
+
+    OPEN = 0
+    CONNECTIONS = 1
+    FAULTS = 2
+    LOG_LOST = 3
+
+
+class Tally:
+    """The one writer of a region.
+
+    `observe` is exact the moment it returns. What the engine counts by itself follows when `mirror` is called.
+    """
+
+    def __init__(self, region: Region) -> None:
+        self._region = region
+        self._cells = region.cells
+        self._found: dict[tuple[str, str], tuple[str, int]] = {}  # route, upstream -> stage, row
+        self._modern: Mapping[str, str] = {}
+        self._turned_away = region.row(("reason", reasons.TOO_MANY_CONNECTIONS.label))
+
+    def use(self, config: Config) -> None:
+        """Requests are decided by `config` from now on."""
+        self._modern = {route.name: route.modern for route in config.routes}
+        self._found = {}
+
+    def observe(self, exchange: Exchange) -> None:
+        """Count a finished request."""
+        found = self._found.get((exchange.route, exchange.upstream))
+        if found is None or found[0] is not exchange.stage:
+            found = self._find(exchange)
+        row, cells, duration = found[1], self._cells, exchange.duration
+        cells[row + exchange.status // 100] += 1
+        cells[row + BUCKETS + bisect_left(BOUNDS, duration)] += 1
+        cells[row + MICROSECONDS] += int(duration * 1_000_000)
+        if exchange.request_bytes:
+            cells[row + REQUEST_BYTES] += exchange.request_bytes
+        if exchange.response_bytes:
+            cells[row + RESPONSE_BYTES] += exchange.response_bytes
+        if exchange.reason or exchange.fell_back or exchange.retried:
+            self._went_wrong(exchange)
+
+    def mirror(self, counters: Counters, log_lost: int) -> None:
+        """Copy what the engine counted by itself."""
+        cells, at = self._cells, self._region.scalar
+        cells[at(Scalar.OPEN)] = counters.connections_open
+        cells[at(Scalar.CONNECTIONS)] = counters.connections
+        cells[at(Scalar.FAULTS)] = counters.faults
+        cells[at(Scalar.LOG_LOST)] = log_lost
+        cells[self._turned_away] = counters.refusals[reasons.TOO_MANY_CONNECTIONS.label]
+
+    def _find(self, exchange: Exchange) -> tuple[str, int]:
+        """The stage of a route changes with a flip; requests decided before may still end after it."""
+        key: Key = ("route", exchange.route, str(exchange.stage), exchange.upstream)
+        found = self._found[exchange.route, exchange.upstream] = (exchange.stage, self._region.row(key))
+        return found
+
+    def _went_wrong(self, exchange: Exchange) -> None:
+        if exchange.reason:
+            self._cells[self._region.row(("reason", exchange.reason))] += 1
+        if exchange.reason in UPSTREAM_FAILURES:
+            self._add(exchange.upstream, FAILURES)
+        if exchange.retried:
+            self._add(exchange.upstream, RETRIES)
+        if exchange.fell_back:
+            failed = self._modern.get(exchange.route, "")
+            self._add(failed, FAILURES)
+            self._add(failed, FALLBACKS)
+
+    def _add(self, upstream: str, cell: int) -> None:
+        if upstream:
+            self._cells[self._region.row(("upstream", upstream)) + cell] += 1

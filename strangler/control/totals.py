@@ -1,0 +1,69 @@
+"""What all workers have counted, the dead included: numbers that never go backwards.
+
+When a worker has died, the supervisor adds its region to the first one of the arena and clears it for the successor. A
+reader that looks meanwhile would count twice or not at all, so the first region carries a generation, odd while somebody
+is at it: a reader that saw two generations reads again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from strangler.control.cells import SCALARS, WIDTH, Key, Region
+
+DEAD = 0  # the region of those who have died; worker slots count from 1
+_GENERATION = SCALARS - 1  # the scalar of that region
+_OPEN = 0  # the scalar that is a gauge
+_PAUSE = 0.001
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over regions: scalars by number, rows by key."""
+
+    scalars: list[int] = field(default_factory=lambda: [0] * SCALARS)
+    rows: dict[Key, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0] * WIDTH))
+
+    def add(self, region: Region) -> None:
+        self.scalars = [a + b for a, b in zip(self.scalars, region.scalars(), strict=True)]
+        for key, cells in region.rows():
+            self.rows[key] = [a + b for a, b in zip(self.rows[key], cells, strict=True)]
+
+
+def bury(arena: int, slot: int) -> None:
+    """Add what a dead worker had counted to the dead, and clear its region. The supervisor alone may do this."""
+    dead, region = Region(arena, DEAD), Region(arena, slot)
+    generation = dead.scalar(_GENERATION)
+    dead.cells[generation] += 1
+    for number, count in enumerate(region.scalars()):
+        if number != _OPEN:
+            dead.cells[dead.scalar(number)] += count
+    for key, cells in region.rows():
+        row = dead.row(key)
+        for cell, count in enumerate(cells):
+            if count:
+                dead.cells[row + cell] += count
+    region.clear()
+    dead.cells[generation] += 1
+    dead.close()
+    region.close()
+
+
+def read(arena: int, slots: int) -> Totals:
+    """The sums over all slots and the dead."""
+    regions = [Region(arena, number) for number in range(slots + 1)]
+    generation = regions[DEAD].scalar(_GENERATION)
+    try:
+        while True:
+            before = regions[DEAD].cells[generation]
+            totals = Totals()
+            for region in regions:
+                totals.add(region)
+            if before % 2 == 0 and before == regions[DEAD].cells[generation]:
+                return totals
+            time.sleep(_PAUSE)
+    finally:
+        for region in regions:
+            region.close()

@@ -1,0 +1,155 @@
+"""A worker process: the engine on the supervisor's sockets, told by frames which table to use and when to stop.
+
+A new configuration is taken apart in a thread, so that requests go on meanwhile, and acknowledged once it decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import pickle
+import resource
+import socket
+from contextlib import suppress
+
+import uvloop
+
+from strangler.control.access import AccessLog, open_log
+from strangler.control.cells import Region
+from strangler.control.frames import Head
+from strangler.control.lifeline import Lifeline, Settings, begin
+from strangler.control.tally import Tally
+from strangler.core.decide import Table
+from strangler.core.errors import StranglerError
+from strangler.core.model import Config, Log
+from strangler.proxy.exchange import Exchange
+from strangler.proxy.proxy import Proxy, start
+
+MIRROR_SECONDS = 0.25
+ALIVE_EVERY = 4  # mirrors
+
+
+class Worker:
+    """Serves until told to stop."""
+
+    def __init__(self, settings: Settings, line: Lifeline) -> None:
+        self._line = line
+        self._listeners = [number for number, _ in settings["sockets"]]
+        self._sockets = [socket.socket(fileno=descriptor) for _, descriptor in settings["sockets"]]
+        self._tally = Tally(Region(settings["arena"], settings["slot"]))
+        self._log: AccessLog | None = None
+        self._log_lost = 0
+        self._proxy: Proxy | None = None
+        self._stopping: asyncio.Task[None] | None = None
+        self._left = asyncio.Event()
+        self._mirrored = 0
+
+    async def run(self) -> None:
+        """Do as the frames say, until they say to leave."""
+        self._mirror()
+        obeying = asyncio.create_task(self._obey())
+        leaving = asyncio.create_task(self._left.wait())
+        await asyncio.wait({obeying, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if obeying.done():
+            obeying.result()
+        obeying.cancel()
+
+    async def _obey(self) -> None:
+        while True:
+            head, body = await self._line.hear()
+            if head["do"] == "stop":
+                self._stop(head["grace"])
+            else:
+                await self._serve(head, body)
+
+    async def _serve(self, head: Head, body: bytes) -> None:
+        """Decide by a configuration from now on, or go on with the one before and say why."""
+        try:
+            table = await asyncio.to_thread(_table, body)
+            if self._proxy is None:
+                listeners = [table.config.listen[number] for number in self._listeners]
+                self._proxy = await start(table, listeners=listeners, sockets=self._sockets, observe=self._observe)
+                gc.collect()
+                gc.freeze()  # the table lives as long as the worker: no collection needs to look at it again
+            else:
+                self._proxy.use(table)
+        except (StranglerError, OSError) as error:
+            self._line.say({"is": "refused", "revision": head["revision"], "why": str(error)})
+            if self._proxy is None:
+                self._stop(0)
+        else:
+            self._tally.use(table.config)
+            self._use_log(table.config.log)
+            self._line.say({"is": "serving", "revision": head["revision"]})
+
+    def _observe(self, exchange: Exchange) -> None:
+        self._tally.observe(exchange)
+        if self._log is not None:
+            self._log(exchange)
+
+    def _use_log(self, log: Log) -> None:
+        """Open the access log again, whether it is another file or one that was moved away. Requests matter more than it."""
+        try:
+            descriptor = open_log(log)
+        except StranglerError as error:
+            self._line.say({"is": "complaining", "why": str(error)})
+            return
+        if descriptor is None:
+            self._drop_log()
+        elif self._log is None:
+            self._log = AccessLog(descriptor)
+        else:
+            self._log.reopen(descriptor)
+
+    def _drop_log(self) -> None:
+        if self._log is not None:
+            self._log.flush()
+            self._log_lost += self._log.lost
+            self._log = None
+
+    def _stop(self, grace: float) -> None:
+        """Told twice, the second counts."""
+        if self._stopping is not None:
+            self._stopping.cancel()
+        self._stopping = asyncio.create_task(self._leave(grace))
+
+    async def _leave(self, grace: float) -> None:
+        if self._proxy is not None:
+            await self._proxy.stop(grace)
+        self._drop_log()
+        self._mirror()
+        await self._line.leave()
+        self._left.set()
+
+    def _mirror(self) -> None:
+        """Bring the counters up to date, and now and then tell the supervisor that the loop still turns."""
+        if self._proxy is not None:
+            lost = self._log_lost + (self._log.lost if self._log else 0)
+            self._tally.mirror(self._proxy.counters, lost)
+        if self._mirrored % ALIVE_EVERY == 0:
+            self._line.say({"is": "alive"})
+        self._mirrored += 1
+        asyncio.get_running_loop().call_later(MIRROR_SECONDS, self._mirror)
+
+
+def _table(body: bytes) -> Table:
+    config = pickle.loads(body)
+    assert isinstance(config, Config)
+    return Table(config)
+
+
+def _take_all_descriptors() -> None:
+    """Two for each request in flight: the usual soft limit of 1,024 is for programs that use select."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+async def _run(settings: Settings) -> None:
+    await Worker(settings, await Lifeline.open(settings)).run()
+
+
+if __name__ == "__main__":
+    settings = begin()
+    _take_all_descriptors()
+    uvloop.run(_run(settings))
