@@ -72,6 +72,7 @@ def strangler(name: str, folder: Path, upstream: int, routes: int, log: Path | N
     config = {
         "version": 1,
         "listen": [{"address": f"127.0.0.1:{port}"}],
+        "admin": {"address": "127.0.0.1:0"},
         "workers": 1,
         "log": {"access": str(log or "off")},
         "upstreams": {name: {"url": f"http://127.0.0.1:{upstream}"} for name in ("legacy", "modern")},

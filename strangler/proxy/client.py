@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from strangler.proxy.door import Door
     from strangler.proxy.proxy import Proxy
 
+PARTING = 1.0  # seconds of silence after which an idle connection is closed when the proxy stops
 LINGER = 5.0  # seconds for a client to read our last answer while it still sends
 BUFFER = 64 * 1024  # bytes of a body that wait for a connection to the upstream
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -33,6 +34,9 @@ class State(Enum):
     OPEN = "requests are read"
     LINGERING = "the last answer was given; what still comes is thrown away"
     CLOSING = "what is left to write is written"
+
+
+_OPEN = State.OPEN  # looked up for every request
 
 
 class ClientConnection(asyncio.Protocol):
@@ -68,7 +72,7 @@ class ClientConnection(asyncio.Protocol):
         self.writable = True
         self.deadline = NEVER
         self.transport: asyncio.Transport
-        self._state = State.OPEN
+        self._state = _OPEN
         self._advancing = False
         self._head_begun = False
         self._reading = True
@@ -87,7 +91,7 @@ class ClientConnection(asyncio.Protocol):
             self._turn_away()
 
     def data_received(self, data: bytes) -> None:
-        if self._state is not State.OPEN:
+        if self._state is not _OPEN:
             return
         try:
             self.reader.feed(data)
@@ -122,7 +126,7 @@ class ClientConnection(asyncio.Protocol):
         if unsent and unsent < self._unsent:  # slow, but it moves
             self._unsent = unsent
             self.deadline = self.proxy.deadlines.now + self._idle
-        elif self._state is not State.OPEN or not self.writable:
+        elif self._state is not _OPEN or not self.writable:
             self._leave()
             self.abort()
         elif self.passage is not None:
@@ -187,9 +191,10 @@ class ClientConnection(asyncio.Protocol):
         return self.reader.held
 
     def retire(self) -> None:
-        """The proxy stops: close as soon as no request is at work."""
-        if self._state is State.OPEN and self.passage is None and not self.reader.in_head:
-            self._close()
+        """The proxy stops. A connection between two requests is closed after a moment of silence: one that is on its way
+        already would be lost, and its client could not know whether it was served."""
+        if self._state is _OPEN and self.passage is None and not self.reader.in_head:
+            self.deadline = min(self.deadline, self.proxy.deadlines.now + PARTING)
 
     # Ours.
 
@@ -200,17 +205,17 @@ class ClientConnection(asyncio.Protocol):
         self._advancing = True
         requests = self.reader.requests
         try:
-            while requests and self.passage is None and self.writable and self._state is State.OPEN:
+            while requests and self.passage is None and self.writable and self._state is _OPEN:
                 passage = self.passage = Passage(self, requests.popleft())
                 passage.begin()
         except Exception as error:
             self._fault(error)
         self._advancing = False
-        if self._state is State.OPEN:
+        if self._state is _OPEN:
             self.regulate()
 
     def _wants_to_read(self) -> bool:
-        if self._state is not State.OPEN:
+        if self._state is not _OPEN:
             return True
         if self.reader.requests or self.reader.holding:
             return False
@@ -238,7 +243,7 @@ class ClientConnection(asyncio.Protocol):
         passage = self.passage
         if passage is not None and passage.connection is not None:
             passage.connection.read(self.writable)
-        if self._state is State.OPEN:
+        if self._state is _OPEN:
             self.regulate()
 
     def _turn_away(self) -> None:

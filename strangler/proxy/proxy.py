@@ -112,6 +112,8 @@ class Proxy:
         client.door.open += 1
         self.counters.connections += 1
         self.counters.connections_open += 1
+        if self.stopping:  # it was in the queue
+            client.retire()
 
     def leave(self, client: ClientConnection) -> None:
         """A client's connection has ended."""
