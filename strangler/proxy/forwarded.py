@@ -61,7 +61,7 @@ def client_address(peer: Peer, claims: Claims, networks: Networks) -> str:
 
 
 def set_lines(peer: Peer, claims: Claims, host: bytes, scheme: bytes, version: bytes) -> bytes:
-    """The header lines that tell an upstream where the request came from, Via included.
+    """The header lines that tell an upstream where the request came from, Via included, with CRLF between them.
 
     Args:
         host: authority that the client asked for, b"" if it named none.
@@ -71,25 +71,26 @@ def set_lines(peer: Peer, claims: Claims, host: bytes, scheme: bytes, version: b
     if not (peer.trusted and claims):
         return _own_lines(peer.address, host, scheme, version)
     chain = _joined(claims.get(b"x-forwarded-for", ()), peer.address.encode())
-    name = _single(claims, b"x-forwarded-host") or host
-    return (
-        (b"X-Forwarded-For: %b\r\n" % chain if chain else b"")
-        + b"X-Forwarded-Proto: %b\r\n" % (_single(claims, b"x-forwarded-proto") or scheme)
-        + (b"X-Forwarded-Host: %b\r\n" % name if name else b"")
-        + b"Forwarded: %b\r\n" % _joined(claims.get(b"forwarded", ()), _element(peer.address, host, scheme))
-        + b"Via: %b strangler\r\n" % version
+    return _lines(
+        chain,
+        _single(claims, b"x-forwarded-proto") or scheme,
+        _single(claims, b"x-forwarded-host") or host,
+        _joined(claims.get(b"forwarded", ()), _element(peer.address, host, scheme)),
+        version,
     )
 
 
 @lru_cache(maxsize=4096)
 def _own_lines(address: str, host: bytes, scheme: bytes, version: bytes) -> bytes:
     """The lines when nothing that the request claims counts: the same for every request of one client to one host."""
-    return (
-        (b"X-Forwarded-For: %b\r\n" % address.encode() if address else b"")
-        + b"X-Forwarded-Proto: %b\r\n" % scheme
-        + (b"X-Forwarded-Host: %b\r\n" % host if host else b"")
-        + b"Forwarded: %b\r\nVia: %b strangler\r\n" % (_element(address, host, scheme), version)
-    )
+    return _lines(address.encode(), scheme, host, _element(address, host, scheme), version)
+
+
+def _lines(chain: bytes, proto: bytes, host: bytes, forwarded: bytes, version: bytes) -> bytes:
+    lines = [b"X-Forwarded-For: " + chain] if chain else []
+    lines.append(b"X-Forwarded-Proto: " + proto)
+    lines += [b"X-Forwarded-Host: " + host] if host else []
+    return b"\r\n".join([*lines, b"Forwarded: " + forwarded, b"Via: %b strangler" % version])
 
 
 def _element(address: str, host: bytes, scheme: bytes) -> bytes:

@@ -14,12 +14,14 @@ from strangler.proxy.headers import REQUEST_NAMES, RESPONSE_NAMES, Action, Names
 
 Header = tuple[bytes, bytes]
 
+_WRITE = b": ".join
+
 
 class Head:
     """The headers of one message, sorted.
 
     Attributes:
-        lines: ``Name: value`` with CRLF, or b"", one for each header.
+        lines: ``Name: value``, or b"" for what goes no further, one for each header.
         lengths, codings: values of Content-Length, whose lines stand at lengths_at, and of Transfer-Encoding.
         options: what Connection names, in lower case; named: the headers among them that it may remove.
         upgrades: what Upgrade offers.
@@ -30,7 +32,7 @@ class Head:
 
     def __init__(self, headers: list[Header]) -> None:
         self.headers = headers
-        self.lines = [name + b": " + value + b"\r\n" for name, value in headers]
+        self.lines = list(map(_WRITE, headers))
         self.lengths: list[bytes] = []
         self.lengths_at: list[int] = []
         self.codings: list[bytes] = []
@@ -118,34 +120,34 @@ def request_bytes(method: bytes, target: bytes, head: RequestHead, host: bytes, 
         target: origin-form, as it arrived.
         host: value of the Host header.
         to_modern: whether the headers that override the routing are left out.
-        ours: whole lines that the proxy adds.
+        ours: lines that the proxy adds.
     """
     lines = head.lines
     if to_modern and head.overrides_at:
         lines = list(lines)
         for at in head.overrides_at:
             lines[at] = b""
-    host_line = b"Host: " + host + b"\r\n"
+    first = b"%b %b HTTP/1.1" % (method, target)
     if head.host_at < 0:
-        return b"".join((method, b" ", target, b" HTTP/1.1\r\n", host_line, *lines, *ours, b"\r\n"))
-    lines[head.host_at] = host_line
-    return b"".join((method, b" ", target, b" HTTP/1.1\r\n", *lines, *ours, b"\r\n"))
+        return b"\r\n".join((first, b"Host: " + host, *filter(None, lines), *ours, b"", b""))
+    lines[head.host_at] = b"Host: " + host
+    return b"\r\n".join((first, *filter(None, lines), *ours, b"", b""))
 
 
 def response_bytes(status: int, phrase: bytes, head: ResponseHead, ours: Sequence[bytes] = ()) -> bytes:
-    """The head that goes to the client; `ours` are whole lines that the proxy adds."""
-    return b"".join((status_line(status, phrase), *head.lines, *ours, b"\r\n"))
+    """The head that goes to the client; `ours` are lines that the proxy adds."""
+    return b"\r\n".join((status_line(status, phrase), *filter(None, head.lines), *ours, b"", b""))
 
 
 @lru_cache(maxsize=1024)
 def status_line(status: int, phrase: bytes) -> bytes:
     """The first line of a response (RFC 9112 section 4)."""
-    return b"HTTP/1.1 %d %b\r\n" % (status, phrase)
+    return b"HTTP/1.1 %d %b" % (status, phrase)
 
 
 def trailer_lines(trailers: Sequence[Header], actions: Names) -> list[bytes]:
     """The lines of the trailers that may go on."""
-    return [b"%b: %b\r\n" % (name, value) for name, value in trailers if allowed_in_trailer(name, actions)]
+    return [_WRITE(trailer) for trailer in trailers if allowed_in_trailer(trailer[0], actions)]
 
 
 _NONE: frozenset[bytes] = frozenset()
@@ -188,7 +190,7 @@ def _length(head: Head, at: int, name: bytes, value: bytes) -> None:
     head.lengths.append(value)
     head.lengths_at.append(at)
     if value[:1] == b"0":  # 010 is octal to some
-        head.lines[at] = b"%b: %d\r\n" % (name, int(value))
+        head.lines[at] = b"%b: %d" % (name, int(value))
 
 
 def _coding(head: Head, at: int, name: bytes, value: bytes) -> None:

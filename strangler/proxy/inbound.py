@@ -14,7 +14,7 @@ from strangler.core.model import Limits
 from strangler.proxy import reasons
 from strangler.proxy.authority import host_name, origin_form
 from strangler.proxy.forwarded import Peer
-from strangler.proxy.framing import Framing
+from strangler.proxy.framing import CHUNKED, LENGTH, NO_BODY
 from strangler.proxy.heads import Header, RequestHead
 from strangler.proxy.reasons import Reason
 
@@ -75,7 +75,7 @@ class Inbound:
         self.host_name = ""
         self.old_version = False
         self.keep_alive = False
-        self.framing = Framing.NONE
+        self.framing = NO_BODY
         self.length = 0
         self.upgrade: list[bytes] = []
         self.body: list[bytes] = []
@@ -295,7 +295,7 @@ class RequestReader:
             self.refuse(reasons.HEADERS_TOO_LARGE)
 
     def _offer_upgrade(self, inbound: Inbound) -> None:
-        if inbound.framing is Framing.NONE:
+        if inbound.framing is NO_BODY:
             if not inbound.old_version:
                 inbound.upgrade = [name for name in inbound.head.upgrades if name.lower() != b"h2c"]
             return
@@ -321,7 +321,7 @@ class _BodyOnly:
         self._reader = reader
         self._armed = False
         self.parser = httptools.HttpRequestParser(self)
-        framing = b"Transfer-Encoding: chunked" if inbound.framing is Framing.CHUNKED else b"Content-Length: %d" % inbound.length
+        framing = b"Transfer-Encoding: chunked" if inbound.framing is CHUNKED else b"Content-Length: %d" % inbound.length
         self.parser.feed_data(b"POST / HTTP/1.1\r\nConnection: close\r\n%b\r\n\r\n" % framing)
         self._armed = True
 
@@ -367,12 +367,12 @@ def _read_framing(inbound: Inbound, limit: int | None) -> Reason | None:
             return reasons.LENGTH_AND_CODING
         if len(head.codings) > 1 or head.codings[0].strip(b" \t").lower() != b"chunked":
             return reasons.BAD_CODING
-        inbound.framing = Framing.CHUNKED
+        inbound.framing = CHUNKED
     elif head.lengths:
         if len(head.lengths) > 1:
             return reasons.REPEATED_LENGTH
         inbound.length = int(head.lengths[0])
-        inbound.framing = Framing.LENGTH if inbound.length else Framing.NONE
+        inbound.framing = LENGTH if inbound.length else NO_BODY
         if limit is not None and inbound.length > limit:
             return reasons.BODY_TOO_LARGE
     return None

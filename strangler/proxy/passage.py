@@ -19,7 +19,7 @@ from strangler.proxy import answers, reasons
 from strangler.proxy.counters import CLASSES
 from strangler.proxy.exchange import Exchange
 from strangler.proxy.forwarded import client_address, set_lines
-from strangler.proxy.framing import Framing, as_chunk, last_chunk
+from strangler.proxy.framing import CHUNKED, CLOSE, NO_BODY, as_chunk, last_chunk
 from strangler.proxy.headers import REQUEST_NAMES, RESPONSE_NAMES
 from strangler.proxy.heads import request_bytes, response_bytes, trailer_lines
 from strangler.proxy.inbound import Inbound
@@ -170,7 +170,7 @@ class Passage:
         self._request_ended = False
         connection.begin(self, inbound.method)
         head = self._request_head(connection.pool)
-        if inbound.complete and inbound.framing is Framing.NONE:
+        if inbound.complete and inbound.framing is NO_BODY:
             self._request_ended = True
             connection.transport.write(head)
             return
@@ -195,10 +195,10 @@ class Passage:
         if inbound.body:
             self._body_sent = True
             body = inbound.take_body()
-            pieces += as_chunk(body) if inbound.framing is Framing.CHUNKED else body
+            pieces += as_chunk(body) if inbound.framing is CHUNKED else body
         if inbound.complete and not self._request_ended:
             self._request_ended = True
-            if inbound.framing is Framing.CHUNKED:
+            if inbound.framing is CHUNKED:
                 pieces.append(last_chunk(trailer_lines(inbound.trailers, REQUEST_NAMES)))
 
     def _request_head(self, pool: Pool) -> bytes:
@@ -207,27 +207,25 @@ class Passage:
         ours = [set_lines(client.peer, head.claims, host or b"", _SCHEME, b"1.0" if inbound.old_version else b"1.1")]
         if head.request_ids != [self._request_id]:
             head.blank(head.request_ids_at)
-            ours.append(b"X-Request-Id: " + self._request_id + b"\r\n")
-        if inbound.framing is Framing.CHUNKED:
-            ours.append(b"Transfer-Encoding: chunked\r\n")
+            ours.append(b"X-Request-Id: " + self._request_id)
+        if inbound.framing is CHUNKED:
+            ours.append(b"Transfer-Encoding: chunked")
         if head.trailers_wanted or inbound.upgrade:
-            ours.append(self._connection_lines())
+            ours += self._connection_lines()
         if host is None or not pool.preserves_host:
             host = pool.host
         return request_bytes(inbound.method.encode(), inbound.target, head, host, self._side is _MODERN, ours)
 
-    def _connection_lines(self) -> bytes:
+    def _connection_lines(self) -> list[bytes]:
         """TE and Upgrade hold for one hop, so each is offered anew (RFC 9110 sections 7.8 and 10.1.4)."""
         route = self._decision.route if self._decision else None
         allowed = route.upgrades if route else ("websocket",)
         offers = [name for name in self.inbound.upgrade if name.decode("latin-1").lower() in allowed]
         self._offered = offers[0] if offers else b""
-        options = ([b"TE"] if self.inbound.head.trailers_wanted else []) + ([b"Upgrade"] if self._offered else [])
-        return (
-            (b"TE: trailers\r\n" if self.inbound.head.trailers_wanted else b"")
-            + (b"Upgrade: %b\r\n" % self._offered if self._offered else b"")
-            + (b"Connection: %b\r\n" % b", ".join(options) if options else b"")
-        )
+        lines = [b"TE: trailers"] if self.inbound.head.trailers_wanted else []
+        lines += [b"Upgrade: " + self._offered] if self._offered else []
+        options = b", ".join(line.partition(b":")[0] for line in lines)
+        return [*lines, b"Connection: " + options] if lines else []
 
     # The answer.
 
@@ -278,7 +276,7 @@ class Passage:
         self._first_byte = perf_counter()
         inbound, head = self.inbound, response.head
         old = inbound.old_version
-        unsized = response.framing is Framing.CHUNKED or response.framing is Framing.CLOSE
+        unsized = response.framing is CHUNKED or response.framing is CLOSE
         self._delimited = not (unsized and old)
         self._chunked_out = unsized and not old
         self._keep = inbound.keep_alive and inbound.complete and self._delimited and not self.client.proxy.stopping
@@ -288,11 +286,11 @@ class Passage:
             self._routing.origins.translate(head, _SCHEME, inbound.host)
         ours = []
         if self._chunked_out or (response.coded and not old):
-            ours.append(b"Transfer-Encoding: chunked\r\n")
+            ours.append(b"Transfer-Encoding: chunked")
         if not self._keep:
-            ours.append(b"Connection: close\r\n")
+            ours.append(b"Connection: close")
         elif old:
-            ours.append(b"Connection: keep-alive\r\n")
+            ours.append(b"Connection: keep-alive")
         return response_bytes(response.status, response.phrase, head, ours)
 
     def _finish(self, connection: UpstreamConnection) -> None:
@@ -315,7 +313,7 @@ class Passage:
         self._head_sent = True
         self._status = 101
         self._first_byte = perf_counter()
-        ours = [b"Connection: Upgrade\r\nUpgrade: %b\r\n" % response.head.upgrades[0]]
+        ours = [b"Connection: Upgrade", b"Upgrade: " + response.head.upgrades[0]]
         write(self.client.transport, [response_bytes(101, response.phrase, response.head, ours)])
         self.connection = None
         Tunnel(self, self.client, connection, early)

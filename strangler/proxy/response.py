@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import httptools
 
-from strangler.proxy.framing import Framing
+from strangler.proxy.framing import CHUNKED, CLOSE, LENGTH, NO_BODY
 from strangler.proxy.heads import Header, ResponseHead
 
 MAX_HEAD_BYTES = 256 * 1024
@@ -31,7 +31,7 @@ class Response:
         self.status = status
         self.phrase = phrase
         self.head = head
-        self.framing = Framing.NONE
+        self.framing = NO_BODY
         self.coded = False
         self.reusable = False
 
@@ -121,7 +121,7 @@ class ResponseReader:
 
     def end(self) -> None:
         """The upstream closed its side, cleanly."""
-        if self.response is not None and self.response.framing is Framing.CLOSE and not self.broken:
+        if self.response is not None and self.response.framing is CLOSE and not self.broken:
             self.complete = True
 
     def take_body(self) -> list[bytes]:
@@ -208,11 +208,11 @@ class ResponseReader:
                 response.coded = False
                 head.blank(head.lengths_at)  # RFC 9110 section 8.6
         elif response.coded:
-            response.framing = Framing.CHUNKED
+            response.framing = CHUNKED
         elif head.lengths:
-            response.framing = Framing.LENGTH
+            response.framing = LENGTH
         else:
-            response.framing, response.reusable = Framing.CLOSE, False
+            response.framing, response.reusable = CLOSE, False
 
     def _weigh(self, size: int) -> None:
         """Bound what is kept of a head, a trailer section or a chunk extension that does not end."""

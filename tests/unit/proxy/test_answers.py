@@ -77,7 +77,7 @@ def test_cookies(sent: str, expected: str) -> None:
 
 def test_chunks() -> None:
     assert b"".join(as_chunk([b"a" * 20, b"b"])) == b"15\r\n" + b"a" * 20 + b"b\r\n"
-    assert last_chunk([b"A: 1\r\n"]) == b"0\r\nA: 1\r\n\r\n"
+    assert last_chunk([b"A: 1"]) == b"0\r\nA: 1\r\n\r\n"
 
 
 class Late:

@@ -61,4 +61,4 @@ def test_a_trusted_proxy_is_believed_word_for_word_or_not_at_all() -> None:
 
 def test_a_unix_peer_has_no_address() -> None:
     lines = set_lines(Peer("", True), {}, b"", b"http", b"1.0")
-    assert lines == b"X-Forwarded-Proto: http\r\nForwarded: for=unknown;proto=http\r\nVia: 1.0 strangler\r\n"
+    assert lines == b"X-Forwarded-Proto: http\r\nForwarded: for=unknown;proto=http\r\nVia: 1.0 strangler"
