@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from strangler.config.document import decode, parse
+from strangler.config.document import decode, parse, without_garbage_collection
 from strangler.config.rules import RULES
 from strangler.config.rules.draft import Draft, Placed
 from strangler.config.spec import FILE, ROUTE
 from strangler.core.errors import ConfigError, Problem, UsageError
 from strangler.core.frozen import Frozen
 from strangler.core.model import Address, Breaker, Config, Tls, Upstream
-from strangler.core.spec.node import DocumentError
+from strangler.core.spec.node import DocumentError, Node
 from strangler.core.spec.reader import INVALID, Reader, nearest
 from strangler.core.spec.section import Written
 
@@ -55,14 +55,18 @@ def check(path: Path, environ: Mapping[str, str]) -> Outcome:
 
 def read(data: bytes, environ: Mapping[str, str], folder: Path) -> Outcome:
     """Read the bytes of a file; relative paths in it mean `folder`. Never raises for anything that `data` holds."""
-    try:
-        text, _ = decode(data)
-        node = parse(text)
-    except DocumentError as error:
-        return Outcome(None, (error.problem,))
-    reader = Reader(environ)
-    if node is None:
-        return Outcome(None, (Problem(1, 1, "", "is empty: write at least `version: 1` and `upstreams:`"),))
+    with without_garbage_collection():
+        try:
+            text, _ = decode(data)
+            node = parse(text)
+        except DocumentError as error:
+            return Outcome(None, (error.problem,))
+        if node is None:
+            return Outcome(None, (Problem(1, 1, "", "is empty: write at least `version: 1` and `upstreams:`"),))
+        return _judge(node, Reader(environ), folder)
+
+
+def _judge(node: Node, reader: Reader, folder: Path) -> Outcome:
     written = FILE.read(node, "", reader)
     draft = _draft(written, folder) if written is not INVALID else None
     if draft is not None:

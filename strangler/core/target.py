@@ -72,10 +72,11 @@ def canonical(raw: str) -> Path:
     if not raw.startswith("/"):
         return Path(())  # "*" of OPTIONS: no route can name it, so it goes where everything unmatched goes
     segments = tuple(_text(_decode(segment)) for segment in raw[1:].split("/"))
-    return Path(segments, _ambiguity(raw))
+    return Path(segments, ambiguity(raw))
 
 
-def _ambiguity(raw: str) -> str:
+def ambiguity(raw: str) -> str:
+    """Why two servers could read a path differently, as a label of `AMBIGUOUS`; "" if there is one reading."""
     if not _SUSPECT.search(raw):
         return ""
     return next((reason for reason, pattern in AMBIGUOUS if pattern.search(raw)), "")

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from strangler.core.target import AMBIGUOUS, Segments
+from strangler.core.target import Segments, ambiguity
 
 MAX_SEGMENTS = 64  # the segment tree is searched to this depth, whatever a client sends
 
@@ -137,6 +137,6 @@ def _check_literal(segment: str, text: str) -> None:
         raise ValueError(f"{text!r}: {segment!r} would be those very characters: write {ours}")
     if "%" in segment or not segment.isprintable():
         raise ValueError(f"{text!r}: write the characters themselves, not their percent-encoding")
-    for reason, pattern in AMBIGUOUS:
-        if pattern.search("/" + segment):
-            raise ValueError(f"{text!r} can never be matched: such paths are ambiguous ({reason}) and get no route")
+    reason = ambiguity("/" + segment)
+    if reason:
+        raise ValueError(f"{text!r} can never be matched: such paths are ambiguous ({reason}) and get no route")

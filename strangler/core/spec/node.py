@@ -65,8 +65,9 @@ class Map(Node):
         """Pairs by key with merge keys applied: what is written here wins over what is merged, the first of several
         merged mappings wins over the next (https://yaml.org/type/merge.html). Of duplicates the first is kept.
         Not to be changed by the caller."""
-        if not any(pair.key.text == MERGE for pair in self.pairs):
-            return _first_by_key(self.pairs)
+        found = _first_by_key(self.pairs)
+        if MERGE not in found:
+            return found
         if self._merged is None:
             self._merged = self._merge()
         return self._merged
@@ -105,7 +106,8 @@ def is_merge(pair: Pair) -> bool:
 def _first_by_key(pairs: Iterable[Pair]) -> dict[str, Pair]:
     found: dict[str, Pair] = {}
     for pair in pairs:
-        found.setdefault(pair.key.text, pair)
+        if pair.key.text not in found:
+            found[pair.key.text] = pair
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import is_
 from typing import Any
 
 from strangler.core.frozen import Frozen
@@ -262,6 +263,9 @@ def mapping_pairs(node: Node, path: str, reader: Reader, noun: str) -> dict[str,
     if not isinstance(node, Map):
         reader.problem(node, path, f"expected {noun}, found {describe(node)}")
         return None
+    pairs = node.flattened()
+    if len(pairs) == len(node.pairs) and all(map(is_, pairs.values(), node.pairs)):
+        return pairs
     seen: dict[str, Scalar] = {}
     for pair in node.pairs:
         first = seen.setdefault(pair.key.text, pair.key)
@@ -269,7 +273,7 @@ def mapping_pairs(node: Node, path: str, reader: Reader, noun: str) -> dict[str,
             reader.problem(pair.key, _join(path, pair.key.text), f"stands twice: first on line {first.start.line + 1}")
         if is_merge(pair) and merge_sources(pair.value) is None:
             reader.problem(pair.value, path, f"{MERGE} merges a mapping, or a list of mappings, not {describe(pair.value)}")
-    return node.flattened()
+    return pairs
 
 
 def is_nothing(node: Node) -> bool:
