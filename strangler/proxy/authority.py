@@ -13,12 +13,17 @@ _AUTHORITY = re.compile(
     rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::(?P<port>[0-9]{0,5}))?",
 )
 _ABSOLUTE = re.compile(rb"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.I | re.S)
+MAX_AUTHORITY = 255 + len(":65535")  # RFC 1035 section 2.3.4
 _DEFAULT_PORTS = {b"http": b"80", b"https": b"443"}
 
 
-@lru_cache(maxsize=4096)
 def host_name(authority: bytes) -> str | None:
     """The host in lower case without port, or None if `authority` is not ``host[:port]`` (user information is not allowed)."""
+    return _host_name(authority) if len(authority) <= MAX_AUTHORITY else None
+
+
+@lru_cache(maxsize=4096)
+def _host_name(authority: bytes) -> str | None:
     found = _AUTHORITY.fullmatch(authority)
     if found is None or int(found["port"] or 0) > 65535:
         return None

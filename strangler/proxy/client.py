@@ -103,6 +103,7 @@ class ClientConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._leave()
+        self._state = State.CLOSING
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -146,6 +147,7 @@ class ClientConnection(asyncio.Protocol):
             self._end(linger=not inbound.complete or bool(self.reader.requests) or self.reader.holding)
             return
         reader = self.reader
+        self._head_begun = False
         if self._reading and not (reader.requests or reader.holding or reader.in_head):
             self.deadline = self.proxy.deadlines.now + self._idle
             return

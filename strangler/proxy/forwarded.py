@@ -18,6 +18,7 @@ Networks = tuple[IPv4Network | IPv6Network, ...]
 Claims = Mapping[bytes, Sequence[bytes]]  # values by lower-case name, in order
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_MAX_ADDRESS = 64  # characters; an IPv6 address with its zone has fewer
 _MAX_HOPS = 64  # of X-Forwarded-For that are looked at
 
 
@@ -121,8 +122,9 @@ def _without_port(hop: str) -> str:
     return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
-@lru_cache(maxsize=4096)
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
+    if len(text) > _MAX_ADDRESS:
+        return None
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:

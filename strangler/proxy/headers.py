@@ -10,6 +10,7 @@ from collections.abc import Callable
 from enum import IntEnum
 
 MAX_SPELLINGS = 4096
+MAX_REMEMBERED = 64  # bytes of a name
 
 # Fields that identify, frame or authorise the message: a Connection header that names them is an attempt to have the
 # proxy remove what the next server needs to see (RFC 9110 section 7.6.1 forbids it to the sender).
@@ -83,9 +84,11 @@ class Names(dict[bytes, Action]):
         self._classify = classify
 
     def __missing__(self, name: bytes) -> Action:
-        if len(self) >= MAX_SPELLINGS:
-            self.clear()
-        action = self[name] = self._classify(name.lower())
+        action = self._classify(name.lower())
+        if len(name) <= MAX_REMEMBERED:
+            if len(self) >= MAX_SPELLINGS:
+                self.clear()
+            self[name] = action
         return action
 
 

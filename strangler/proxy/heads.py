@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from strangler.proxy.forwarded import MERGED
-from strangler.proxy.headers import REQUEST_NAMES, RESPONSE_NAMES, Action, Names, allowed_in_trailer, removable
+from strangler.proxy.headers import MAX_REMEMBERED, REQUEST_NAMES, RESPONSE_NAMES, Action, Names, allowed_in_trailer, removable
 
 Header = tuple[bytes, bytes]
 
@@ -139,7 +139,6 @@ def response_bytes(status: int, phrase: bytes, head: ResponseHead, ours: Sequenc
     return b"\r\n".join((status_line(status, phrase), *filter(None, head.lines), *ours, b"", b""))
 
 
-@lru_cache(maxsize=1024)
 def status_line(status: int, phrase: bytes) -> bytes:
     """The first line of a response (RFC 9112 section 4)."""
     return b"HTTP/1.1 %d %b" % (status, phrase)
@@ -159,11 +158,13 @@ def _tokens(value: bytes) -> list[bytes]:
     return [token for part in value.split(b",")[:_MAX_OPTIONS] if (token := part.strip(b" \t"))]
 
 
-@lru_cache(maxsize=1024)
 def _options(value: bytes) -> tuple[tuple[bytes, ...], frozenset[bytes]]:
     """What a Connection header names, and the headers among it that it may remove."""
     options = tuple(_tokens(value.lower()))
     return options, frozenset(option for option in options if option not in _USUAL_OPTIONS and removable(option))
+
+
+_remembered_options = lru_cache(maxsize=1024)(_options)
 
 
 # What each kind of header needs; the line of one that goes no further is emptied.
@@ -175,7 +176,7 @@ def _drop(head: Head, at: int, name: bytes, value: bytes) -> None:
 
 def _connection(head: Head, at: int, name: bytes, value: bytes) -> None:
     head.lines[at] = b""
-    options, named = _options(value)
+    options, named = _remembered_options(value) if len(value) <= MAX_REMEMBERED else _options(value)
     head.options = (*head.options, *options) if head.options else options
     if named:
         head.named |= named

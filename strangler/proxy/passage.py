@@ -172,7 +172,7 @@ class Passage:
         head = self._request_head(connection.pool)
         if inbound.complete and inbound.framing is NO_BODY:
             self._request_ended = True
-            connection.transport.write(head)
+            write(connection.transport, [head])
             return
         pieces = [head]
         self._add_body(pieces)

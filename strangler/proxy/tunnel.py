@@ -32,7 +32,8 @@ class End(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
-        self.other.transport.write(data)
+        if not self.other.transport.is_closing():
+            self.other.transport.write(data)
 
     def eof_received(self) -> bool:
         self.ended = True

@@ -130,6 +130,7 @@ class UpstreamConnection(asyncio.Protocol):
             passage.break_off()
 
     def eof_received(self) -> bool:
+        self.usable = False  # the transport closes itself, a little later
         passage = self.passage
         if passage is not None:
             try:
@@ -193,7 +194,9 @@ JOIN_UP_TO = 64 * 1024  # bytes; beyond it a copy costs more than a longer list 
 
 
 def write(transport: asyncio.Transport, pieces: list[bytes]) -> None:
-    """Write the pieces in one go."""
+    """Write the pieces in one go; nothing if the other side has gone, of which `connection_lost` will tell."""
+    if transport.is_closing():
+        return
     if len(pieces) == 1:
         transport.write(pieces[0])
     elif sum(map(len, pieces)) <= JOIN_UP_TO:

@@ -17,6 +17,7 @@ from strangler.core.errors import UnreachableError, UsageError
 from strangler.core.model import Address, Config, Limits, Listener, Stage, Tls, Url
 from strangler.core.model import Upstream as UpstreamConfig
 from strangler.proxy import start
+from strangler.proxy.client import ClientConnection
 from strangler.proxy.counters import Counters
 
 from .conftest import Open, Scene, config, route
@@ -174,6 +175,24 @@ async def test_a_head_that_comes_too_slowly(opened: Open) -> None:
     head = await client.head()
     assert head.startswith(b"HTTP/1.1 408 ")
     assert scene.proxy.counters.refusals == {"header_timeout": 1}
+
+
+async def test_the_second_head_has_no_more_time_than_the_first(opened: Open) -> None:
+    scene = await opened(limits=Limits(header_timeout=0.5))  # type: ignore[arg-type]
+    client = await scene.dial()
+    client.send(b"GET / HTTP/1.1\r\n")
+    [connection] = await connected(scene)
+    await eventually(lambda: connection.reader.in_head)
+    client.send(b"Host: a\r\n\r\n")
+    await answer(await scene.legacy.accept(), b"1")
+    await client.message()
+    client.send(b"GET / HTTP/1.1\r\n")
+    assert (await client.head()).startswith(b"HTTP/1.1 408 ")
+
+
+async def connected(scene: Scene) -> list[ClientConnection]:
+    await eventually(lambda: bool(scene.proxy.clients))
+    return list(scene.proxy.clients)
 
 
 async def test_an_idle_connection_is_closed_without_a_word(opened: Open) -> None:

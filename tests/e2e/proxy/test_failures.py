@@ -103,6 +103,18 @@ async def test_an_unsafe_request_looks_before_it_uses_an_idle_connection(scene: 
     assert not connection.usable
 
 
+async def test_a_connection_that_is_closing_is_not_used(scene: Scene) -> None:
+    """Between the upstream's end and the transport's own there is a moment in which writing raises."""
+    client, _ = await pooled(scene)
+    [connection] = scene.proxy.upstream_connections
+    connection.eof_received()
+    client.send(request())
+    fresh = await scene.legacy.accept()
+    await fresh.head()
+    fresh.send(response(b"fresh"))
+    assert (await client.message())[1] == b"fresh"
+
+
 async def test_bytes_that_nobody_asked_for_end_a_connection(scene: Scene) -> None:
     client, upstream = await pooled(scene)
     upstream.send(response(b"stray"))

@@ -26,7 +26,8 @@ def test_valid(authority: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "authority", ["a b", "a/b", "a?b", "a#b", "u@a", "a:b", "a:65536", "a:1:2", "[::1", "::1", "%4", "a\\b", '"a"', "a\xff"]
+    "authority",
+    ["a b", "a/b", "a?b", "a#b", "u@a", "a:b", "a:65536", "a:1:2", "[::1", "::1", "%4", "a\\b", '"a"', "a\xff", "a" * 262],
 )
 def test_invalid(authority: str) -> None:
     assert host_name(authority.encode("latin-1")) is None
