@@ -150,9 +150,11 @@ class ClientConnection(asyncio.Protocol):
         self._head_begun = False
         if self._reading and not (reader.requests or reader.holding or reader.in_head):
             self.deadline = self.proxy.deadlines.now + self._idle
-            return
-        reader.release()
-        self.advance()
+        else:
+            reader.release()
+            self.advance()
+        if self.proxy.stopping:  # the answer had begun before, and promised that the connection stays
+            self.retire()
 
     def cut_short(self, delimited: bool) -> None:
         """Close in the middle of an answer.

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request, finished.
+class Exchange(NamedTuple):
+    """One request, finished. A tuple, because every request makes one: a frozen dataclass takes a microsecond more.
 
     Attributes:
         method: "" if the request was refused before it was known.

@@ -438,7 +438,7 @@ class Passage:
             client=self._address or self.client.peer.address,
             route=route.name if route else "",
             stage=route.stage if route else "",
-            side=str(self._side) if self._upstream else "",
+            side=self._side if self._upstream else "",
             upstream=self._upstream,
             status=self._status,
             reason=self._reason.label if self._reason else "",
