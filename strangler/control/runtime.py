@@ -17,6 +17,9 @@ from strangler.core.errors import UnreachableError, UsageError
 from strangler.core.model import Address
 
 
+_DOOR = ".sock"
+
+
 class TakenError(UnreachableError):
     """Another supervisor serves the address. `pid` is 0 if it has not said yet who it is."""
 
@@ -70,9 +73,16 @@ def folder() -> str:
 
 
 def tidy() -> None:
-    """Remove the folder if it is empty."""
+    """Remove what supervisors that were killed left behind, and the folder if it is empty.
+
+    Locks stay: whoever holds one holds the file, so a file can only be removed by its holder.
+    """
     with suppress(OSError):
-        os.rmdir(folder())
+        place = folder()
+        for name in os.listdir(place):
+            if name.endswith(_DOOR) and not _lives(name.removesuffix(_DOOR)):
+                os.unlink(os.path.join(place, name))
+        os.rmdir(place)
 
 
 def lock(address: Address) -> Lock:
@@ -93,12 +103,22 @@ def lock(address: Address) -> Lock:
 
 def door_of(pid: int) -> str:
     """The Unix socket on which a supervisor talks to its successor."""
-    return os.path.join(folder(), f"{pid}.sock")
+    return os.path.join(folder(), f"{pid}{_DOOR}")
 
 
 def path_of(address: Address) -> str:
     """Where the lock of an address is."""
     return os.path.join(folder(), _file_name(address))
+
+
+def _lives(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, ValueError):
+        pass
+    return True
 
 
 def _file_name(address: Address) -> str:
