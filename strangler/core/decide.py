@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from strangler.core.bucket import bucket
 from strangler.core.ladder import OnFailure, Rung, on_failure, rung
-from strangler.core.match import Predicate, Tree, predicates
+from strangler.core.match import Predicate, Tree, predicates, shared
 from strangler.core.model import SAFE_METHODS, Config, Match, Missing, Route, Side, Stage, Sticky
 from strangler.core.request import Request
 from strangler.core.target import Segments, canonical, readings
@@ -51,15 +51,16 @@ Decision = Forward | Refuse
 class Plan:
     """A route with its decisions worked out."""
 
-    __slots__ = ("_below", "_copied", "_rest", "_split", "index", "match", "predicates", "route")
+    __slots__ = ("_below", "_copied", "_rest", "_split", "index", "match", "methods", "predicates", "route")
 
     def __init__(self, route: Route, moved: bool) -> None:
         self.route = route
         self.index: int = route.index
         self.match: Match = route.match
+        self.methods = shared(route.match.methods)
         self.predicates: tuple[Predicate, ...] = predicates(route.match)
         self._split = route.stage is Stage.CANARY
-        self._copied = frozenset(route.shadow.methods)
+        self._copied = shared(frozenset(route.shadow.methods))
         self._below = _variants(route, moved, below=True)
         self._rest = _variants(route, moved, below=False)
 

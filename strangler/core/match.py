@@ -1,22 +1,26 @@
 """First match in file order, at a cost that does not grow with the number of routes.
 
 Templates are kept in a tree of segments, one tree per host pattern. A search visits only the nodes whose segments the
-path has, and leaves a branch as soon as every route in it stands later in the file than the best one found. What is
-left to scan are routes with the *same* host and template that differ in method, header, query or cookie, and different
-regexes at the same place.
+path has, and leaves a branch as soon as every route in it stands later in the file than the best one found. Where only
+one template goes on, its remaining steps are kept in one leaf: with thousands of routes, the time goes into fetching
+what lies scattered in memory. What is left to scan are routes with the *same* host and template that differ in method,
+header, query or cookie, and different regexes at the same place.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
+from types import EllipsisType
 from typing import Generic, Protocol, TypeVar
 
 from strangler.core.model import Match
 from strangler.core.request import Request
 from strangler.core.target import Segments
-from strangler.core.template import Literal, Parameter, Part, Template
+from strangler.core.template import Literal, Rest, Template
 
 PRESENT = "*"
 
@@ -67,31 +71,174 @@ class Entry(Protocol):
     @property
     def match(self) -> Match: ...
     @property
+    def methods(self) -> frozenset[str] | None: ...
+    @property
     def predicates(self) -> tuple[Predicate, ...]: ...
 
 
 EntryT = TypeVar("EntryT", bound=Entry)
+T = TypeVar("T")
+
+# One segment of a template: that text, any that matches, any that is not empty (None), or everything from here on (...).
+Step = str | re.Pattern[str] | None | EllipsisType
+Steps = tuple[Step, ...]
 
 
-@dataclass(slots=True)
+@lru_cache(maxsize=4096)
+def shared(value: T) -> T:
+    """The same value for all that are equal, so that what thousands of routes share is one thing, and at hand."""
+    return value
+
+
+def steps_of(template: Template) -> Steps:
+    """A template as the tree compares it."""
+    return tuple(
+        sys.intern(part.text)
+        if isinstance(part, Literal)
+        else ...
+        if isinstance(part, Rest)
+        else re.compile(part.regex)
+        if part.regex
+        else None
+        for part in template.parts
+    )
+
+
+class _Leaf(Generic[EntryT]):
+    """The end of one template, however many steps away, with the entries that have it."""
+
+    __slots__ = ("entries", "least", "steps")
+
+    def __init__(self, entry: EntryT, steps: Steps) -> None:
+        self.entries: tuple[EntryT, ...] = (entry,)
+        self.steps, self.least = shared(steps), entry.index
+
+    def grown(self, entry: EntryT, steps: Steps) -> _Leaf[EntryT] | _Node[EntryT]:
+        """What stands here once `entry` has been added."""
+        if steps == self.steps:
+            self.entries = (*self.entries, entry)
+            return self
+        node: _Node[EntryT] = _Node(self.least)
+        for mine in self.entries:
+            node.grown(mine, self.steps)
+        return node.grown(entry, steps)
+
+    def search(self, segments: Segments, depth: int, request: Request, best: EntryT | None) -> EntryT | None:
+        if best is not None and self.least > best.index:
+            return best
+        for step in self.steps:
+            if step is ...:
+                break
+            if depth == len(segments):
+                return best
+            segment = segments[depth]
+            if isinstance(step, str):
+                fits = step == segment
+            else:
+                fits = bool(segment if step is None else step.fullmatch(segment))
+            if not fits:
+                return best
+            depth += 1
+        takes_rest = bool(self.steps) and self.steps[-1] is ...
+        whole = depth < len(segments) if takes_rest else depth == len(segments)
+        return _first(self.entries, request, best) if whole else best
+
+    def covering(self, steps: Steps) -> Iterator[EntryT]:
+        """Entries whose template matches every path that `steps` match."""
+        for place, mine in enumerate(self.steps):
+            if mine is ... and place < len(steps):
+                yield from self.entries
+                return
+            if place >= len(steps) or not _covers(mine, steps[place]):
+                return
+        if len(steps) == len(self.steps):
+            yield from self.entries
+
+
 class _Node(Generic[EntryT]):
-    least: int  # the first place in the file of any route below
-    literals: dict[str, _Node[EntryT]] = field(default_factory=dict)
-    regexes: dict[str, tuple[re.Pattern[str], _Node[EntryT]]] = field(default_factory=dict)
-    parameter: _Node[EntryT] | None = None
-    rest: list[EntryT] = field(default_factory=list)
-    ends: list[EntryT] = field(default_factory=list)
+    """Where templates part. `least` is the first place in the file of any route below."""
 
-    def child(self, part: Part, index: int) -> _Node[EntryT]:
-        """The node below for one part of a template, made if need be."""
-        if isinstance(part, Literal):
-            return self.literals.setdefault(part.text, _Node(index))
-        assert isinstance(part, Parameter)
-        if part.regex:
-            return self.regexes.setdefault(part.regex, (re.compile(part.regex), _Node(index)))[1]
-        if self.parameter is None:
-            self.parameter = _Node(index)
-        return self.parameter
+    __slots__ = ("ends", "least", "literals", "parameter", "regexes", "rest")
+
+    def __init__(self, least: int) -> None:
+        self.least = least
+        self.literals: dict[str, _Leaf[EntryT] | _Node[EntryT]] = {}
+        self.regexes: dict[re.Pattern[str], _Leaf[EntryT] | _Node[EntryT]] = {}
+        self.parameter: _Leaf[EntryT] | _Node[EntryT] | None = None
+        self.rest: tuple[EntryT, ...] = ()
+        self.ends: tuple[EntryT, ...] = ()
+
+    def grown(self, entry: EntryT, steps: Steps) -> _Node[EntryT]:
+        """This node with `entry` added; entries come in file order."""
+        if not steps:
+            self.ends = (*self.ends, entry)
+        elif steps[0] is ...:
+            self.rest = (*self.rest, entry)
+        elif steps[0] is None:
+            self.parameter = _grown(self.parameter, entry, steps[1:])
+        elif isinstance(steps[0], str):
+            self.literals[steps[0]] = _grown(self.literals.get(steps[0]), entry, steps[1:])
+        else:
+            self.regexes[steps[0]] = _grown(self.regexes.get(steps[0]), entry, steps[1:])
+        return self
+
+    def search(self, segments: Segments, depth: int, request: Request, best: EntryT | None) -> EntryT | None:
+        if best is not None and self.least > best.index:
+            return best
+        if depth == len(segments):
+            return _first(self.ends, request, best)
+        if self.rest:
+            best = _first(self.rest, request, best)
+        segment = segments[depth]
+        literal = self.literals.get(segment)
+        if literal is not None:
+            best = literal.search(segments, depth + 1, request, best)
+        if self.parameter is not None and segment:
+            best = self.parameter.search(segments, depth + 1, request, best)
+        for pattern, child in self.regexes.items():
+            if (best is None or child.least < best.index) and pattern.fullmatch(segment):
+                best = child.search(segments, depth + 1, request, best)
+        return best
+
+    def covering(self, steps: Steps) -> Iterator[EntryT]:
+        """Entries whose template matches every path that `steps` match."""
+        if not steps:
+            yield from self.ends
+            return
+        yield from self.rest
+        step = steps[0]
+        children = [self.literals.get(step) if isinstance(step, str) else None]
+        children += [child for pattern, child in self.regexes.items() if _covers(pattern, step)]
+        children.append(self.parameter if _covers(None, step) else None)
+        for child in children:
+            if child is not None:
+                yield from child.covering(steps[1:])
+
+
+def _grown(child: _Leaf[EntryT] | _Node[EntryT] | None, entry: EntryT, steps: Steps) -> _Leaf[EntryT] | _Node[EntryT]:
+    return _Leaf(entry, steps) if child is None else child.grown(entry, steps)
+
+
+def _covers(mine: Step, other: Step) -> bool:
+    """Whether one step takes every segment that another takes. Two regexes are compared as text."""
+    if mine is None:
+        return bool(other) if isinstance(other, str) else other is not ... and not (other and other.fullmatch(""))
+    if isinstance(mine, re.Pattern) and isinstance(other, str):
+        return bool(mine.fullmatch(other))
+    return mine == other and mine is not ...
+
+
+def _first(entries: tuple[EntryT, ...], request: Request, best: EntryT | None) -> EntryT | None:
+    for entry in entries:
+        if best is not None and entry.index > best.index:
+            return best
+        if (entry.methods is None or request.method in entry.methods) and _hold(entry.predicates, request):
+            return entry
+    return best
+
+
+def _hold(conditions: tuple[Predicate, ...], request: Request) -> bool:
+    return not conditions or all(condition.holds(request) for condition in conditions)
 
 
 class Tree(Generic[EntryT]):
@@ -99,43 +246,38 @@ class Tree(Generic[EntryT]):
 
     def __init__(self, entries: Sequence[EntryT]) -> None:
         self._any: _Node[EntryT] = _Node(0)
-        self._hosts: dict[str, _Node[EntryT]] = {}
-        self._suffixes: dict[str, _Node[EntryT]] = {}  # ".example.org" for "*.example.org"
+        self._hosts: dict[str, _Leaf[EntryT] | _Node[EntryT]] = {}
+        self._suffixes: dict[str, _Leaf[EntryT] | _Node[EntryT]] = {}  # ".example.org" for "*.example.org"
         self._most_dots = max((entry.match.host.count(".") for entry in entries if entry.match.host.startswith("*.")), default=0)
         for entry in entries:
-            self._add(entry)
+            self._add(entry, steps_of(entry.match.path))
 
-    def _add(self, entry: EntryT) -> None:
-        node = self._root(entry.match.host, entry.index)
-        for part in entry.match.path.parts:
-            if not isinstance(part, Literal | Parameter):
-                node.rest.append(entry)
-                return
-            node = node.child(part, entry.index)
-        node.ends.append(entry)
-
-    def _root(self, host: str, index: int) -> _Node[EntryT]:
+    def _add(self, entry: EntryT, steps: Steps) -> None:
+        host = entry.match.host
         if not host:
-            return self._any
-        if host.startswith("*."):
-            return self._suffixes.setdefault(host[1:], _Node(index))
-        return self._hosts.setdefault(host, _Node(index))
+            self._any.grown(entry, steps)
+        elif host.startswith("*."):
+            self._suffixes[host[1:]] = _grown(self._suffixes.get(host[1:]), entry, steps)
+        else:
+            self._hosts[host] = _grown(self._hosts.get(host), entry, steps)
 
     def first(self, request: Request, segments: Segments) -> EntryT | None:
         """The first entry in file order that the request matches."""
-        best: EntryT | None = None
+        best = self._any.search(segments, 0, request, None)
         for root in self._roots(request.host):
-            best = _search(root, segments, 0, request, best)
+            best = root.search(segments, 0, request, best)
         return best
 
     def covering(self, host: str, template: Template) -> Iterator[EntryT]:
         """Entries whose host and template match every request that `host` and `template` match."""
-        for root in self._roots(host) if host else [self._any]:
-            yield from _covering(root, template.parts, 0)
+        steps = steps_of(template)
+        yield from self._any.covering(steps)
+        for root in self._roots(host):
+            yield from root.covering(steps)
 
-    def _roots(self, host: str) -> list[_Node[EntryT]]:
-        roots = [self._any]
-        if self._hosts and host in self._hosts:
+    def _roots(self, host: str) -> list[_Leaf[EntryT] | _Node[EntryT]]:
+        roots = []
+        if host in self._hosts:
             roots.append(self._hosts[host])
         dot = len(host)
         for _ in range(self._most_dots):  # not once per dot of the host: a client may send thousands
@@ -145,56 +287,3 @@ class Tree(Generic[EntryT]):
             if host[dot:] in self._suffixes:
                 roots.append(self._suffixes[host[dot:]])
         return roots
-
-
-def _search(node: _Node[EntryT], segments: Segments, depth: int, request: Request, best: EntryT | None) -> EntryT | None:
-    if best is not None and node.least > best.index:
-        return best
-    if node.rest and depth < len(segments):
-        best = _first(node.rest, request, best)
-    if depth == len(segments):
-        return _first(node.ends, request, best)
-    segment = segments[depth]
-    literal = node.literals.get(segment)
-    if literal is not None:
-        best = _search(literal, segments, depth + 1, request, best)
-    if segment and node.parameter is not None:
-        best = _search(node.parameter, segments, depth + 1, request, best)
-    for pattern, child in node.regexes.values():
-        if (best is None or child.least < best.index) and pattern.fullmatch(segment):
-            best = _search(child, segments, depth + 1, request, best)
-    return best
-
-
-def _first(entries: list[EntryT], request: Request, best: EntryT | None) -> EntryT | None:
-    for entry in entries:
-        if best is not None and entry.index > best.index:
-            return best
-        if entry.match.takes(request.method) and all(predicate.holds(request) for predicate in entry.predicates):
-            return entry
-    return best
-
-
-def _covering(node: _Node[EntryT], parts: tuple[Part, ...], depth: int) -> Iterator[EntryT]:
-    if depth == len(parts):
-        yield from node.ends
-        return
-    yield from node.rest
-    part = parts[depth]
-    if isinstance(part, Literal):
-        if part.text in node.literals:
-            yield from _covering(node.literals[part.text], parts, depth + 1)
-        for pattern, child in node.regexes.values():
-            if pattern.fullmatch(part.text):
-                yield from _covering(child, parts, depth + 1)
-    elif isinstance(part, Parameter) and part.regex in node.regexes:
-        yield from _covering(node.regexes[part.regex][1], parts, depth + 1)
-    if node.parameter is not None and _never_empty(part):
-        yield from _covering(node.parameter, parts, depth + 1)
-
-
-def _never_empty(part: Part) -> bool:
-    """Whether a part stands for one segment that is not empty, as a parameter without regex wants it."""
-    if isinstance(part, Literal):
-        return part.text != ""
-    return isinstance(part, Parameter) and not (part.regex and part.fits(""))

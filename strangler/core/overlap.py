@@ -13,6 +13,7 @@ from strangler.core.model import Match, Route
 class _Standing:
     index: int
     match: Match
+    methods: frozenset[str] | None
     predicates: tuple[Predicate, ...]
 
 
@@ -22,7 +23,7 @@ def hidden_by(routes: Sequence[Route]) -> dict[int, tuple[int, ...]]:
     Exact for hosts, literals, parameters, methods and equal conditions. Two regexes are compared as text, and a path
     that only several templates together cover is not found: what is reported is true, what is not may still be dead.
     """
-    standing = [_Standing(route.index, route.match, predicates(route.match)) for route in routes]
+    standing = [_Standing(route.index, route.match, route.match.methods, predicates(route.match)) for route in routes]
     tree = Tree(standing)
     found = {}
     for entry in standing:

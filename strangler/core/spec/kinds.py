@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Protocol
 
 from strangler.core.spec.node import Node, Scalar
@@ -55,8 +56,8 @@ class Word:
         words: tuple[str, ...] = (),
         show: Callable[[Any], Any] = lambda value: "" if value is None else str(value),
     ) -> None:
-        self.noun, self.parse, self.pattern, self.literal, self.bare = noun, parse, pattern, literal, bare
-        self.words = words
+        self.noun, self.pattern, self.literal, self.bare, self.words = noun, pattern, literal, bare, words
+        self.parse = lru_cache(maxsize=1024)(parse)  # what thousands of routes have in common is read once, and is one value
         self._show = show
 
     def read(self, node: Node, path: str, reader: Reader) -> Any:
