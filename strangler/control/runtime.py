@@ -16,7 +16,6 @@ from hashlib import sha256
 from strangler.core.errors import UnreachableError, UsageError
 from strangler.core.model import Address
 
-
 _DOOR = ".sock"
 
 

@@ -80,12 +80,13 @@ class Worker:
         else:
             self._tally.use(table.config)
             self._use_log(table.config.log)
+            self._proxy.observe = self._tally.observe if self._log is None else self._observe
             self._line.say({"is": "serving", "revision": head["revision"]})
 
     def _observe(self, exchange: Exchange) -> None:
         self._tally.observe(exchange)
         if self._log is not None:
-            self._log(exchange)
+            self._log.add(exchange)
 
     def _use_log(self, log: Log) -> None:
         """Open the access log again, whether it is another file or one that was moved away. Requests matter more than it."""
