@@ -80,7 +80,8 @@ class Builder:
         return self.rng.sample(words, self.rng.randint(least, len(words)))
 
     def file(self) -> dict[str, Any]:
-        upstreams = {name: self.upstream() for name in ("legacy", "modern", self.word())}
+        upstreams = {name: self.upstream() for name in ("modern", self.word())}
+        upstreams["legacy"] = {key: value for key, value in self.upstream().items() if key != "identity"}
         routes = [self.route(index, list(upstreams)) for index in range(self.rng.randrange(6))]
         names = [route["name"] for route in routes]
         whole = {
@@ -98,6 +99,7 @@ class Builder:
                 workers=self.rng.choice([1, 4, "auto"]),
                 log=lambda: self.some(level="debug", access=self.rng.choice(["off", "stdout", "a.log"])),
                 reload=self.rng.choice(["guarded", "trusted"]),
+                mappings=["given.py"],
                 notify=lambda: self.some(webhook="https://example.org/x"),
                 defaults=lambda: self.some(fallback="off", redact=self.redact, noise=self.noise, modern="modern"),
             ),
@@ -117,6 +119,13 @@ class Builder:
                     ["off", self.some(error_rate=self.percent, min_requests=5, window=self.duration)]
                 ),
                 version="header:X-Build",
+                identity=lambda: {
+                    "ask": "legacy",
+                    "path": "/who",
+                    "forward": ["cookie"],
+                    **self.some(cache="0s", **{"as": "X-User"}),
+                },
+                ca="given.py",
             ),
         }
 
@@ -124,10 +133,9 @@ class Builder:
         limits = self.some(
             header_bytes=self.size, headers=50, idle=self.duration, connections=10, body=lambda: self.rng.choice(["none", "1MB"])
         )
-        return {
-            "address": f"127.0.0.1:{port}",
-            **self.some(engine="native", trusted_proxies=["10.0.0.0/8", "::1"], limits=limits),
-        }
+        tls = {"cert": "given.py", "key": "given.py"}
+        more = self.some(engine="native", tls=tls, trusted_proxies=["10.0.0.0/8", "::1"], limits=limits)
+        return {"address": f"127.0.0.1:{port}", **more}
 
     def route(self, index: int, upstreams: list[str]) -> dict[str, Any]:
         stage = self.rng.choice(["legacy", "shadow", "canary", "modern", "retired"])
@@ -155,7 +163,7 @@ class Builder:
     def details(self, middle: str, upstreams: list[str]) -> dict[str, Any]:
         new_path = "/v2/{id}" if middle.startswith("{") else "/v2"
         return self.some(
-            legacy=upstreams[2],
+            legacy=upstreams[1],
             fallback=self.rng.choice(["off", "safe"]),
             upgrades=["websocket"],
             adapt=lambda: self.some(

@@ -171,6 +171,11 @@ def test_no_text_makes_the_parser_raise_anything_else(text):
     assert problem is None or (problem.line >= 1 and problem.column >= 1)
 
 
+def test_a_file_name_longer_than_the_system_takes_is_a_file_that_is_not_there():
+    (problem,) = outcome(HEAD + f"mappings: [{'m' * 300}]").problems
+    assert shown(problem) == f"3:12: mappings[0]: there is no file {'m' * 300} (looked in the folder of this file)"
+
+
 def test_problems_are_one_printable_line_each():
     for text in ('"a\\nb": 1', 'store: "\\e[31mred"', 'routes: [{name: "\\u202egnp"}]', "store: " + "y" * 10_000):
         for problem in outcome(HEAD + text).problems:
