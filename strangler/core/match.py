@@ -43,12 +43,6 @@ class Predicate:
             values = request.cookie_values(self.name)
         return any(self.wanted in (PRESENT, value) for value in values)
 
-    def implied_by(self, others: Sequence[Predicate]) -> bool:
-        """Whether a request that meets all of `others` meets this one."""
-        return any(
-            (self.source, self.name) == (other.source, other.name) and self.wanted in (PRESENT, other.wanted) for other in others
-        )
-
     def __str__(self) -> str:
         return f"{self.source} {self.name}" if self.wanted == PRESENT else f"{self.source} {self.name}={self.wanted}"
 
@@ -207,9 +201,12 @@ class _Node(Generic[EntryT]):
             return
         yield from self.rest
         step = steps[0]
-        children = [self.literals.get(step) if isinstance(step, str) else None]
-        children += [child for pattern, child in self.regexes.items() if _covers(pattern, step)]
-        children.append(self.parameter if _covers(None, step) else None)
+        children = [self.parameter if _covers(None, step) else None]
+        if isinstance(step, str):
+            children.append(self.literals.get(step))
+            children += [child for pattern, child in self.regexes.items() if pattern.fullmatch(step)]
+        elif isinstance(step, re.Pattern):
+            children.append(self.regexes.get(step))
         for child in children:
             if child is not None:
                 yield from child.covering(steps[1:])

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
 
-from strangler.core.match import Predicate, Tree, predicates
+from strangler.core.match import PRESENT, Predicate, Tree, predicates
 from strangler.core.model import Match, Route
+
+Conditions = frozenset[Predicate]
+
+MOST_CONDITIONS = 6  # of one route that are looked at: each triples what there is to look up
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class _Spot:
+    """All routes with one host and one template, by their conditions: thousands may differ in a header only."""
+
     index: int
     match: Match
-    methods: frozenset[str] | None
-    predicates: tuple[Predicate, ...]
+    routes: dict[Conditions, list[Route]] = field(default_factory=dict)
+    methods: None = None
+    predicates: tuple[Predicate, ...] = ()
 
 
 def hidden_by(routes: Sequence[Route]) -> dict[int, tuple[int, ...]]:
@@ -23,28 +31,23 @@ def hidden_by(routes: Sequence[Route]) -> dict[int, tuple[int, ...]]:
     Exact for hosts, literals, parameters, methods and equal conditions. Two regexes are compared as text, and a path
     that only several templates together cover is not found: what is reported is true, what is not may still be dead.
     """
-    standing = [_Standing(route.index, route.match, route.match.methods, predicates(route.match)) for route in routes]
-    tree = Tree(standing)
+    spots: dict[tuple[str, str], _Spot] = {}
+    for route in routes:
+        spot = spots.setdefault((route.match.host, route.match.path.text), _Spot(route.index, route.match))
+        spot.routes.setdefault(frozenset(predicates(route.match)), []).append(route)
+    tree = Tree(list(spots.values()))
     found = {}
-    for entry in standing:
-        hiding = _hiding(entry, tree)
+    for route in routes:
+        hiding = _hiding(route, tree)
         if hiding:
-            found[entry.index] = hiding
+            found[route.index] = hiding
     return found
 
 
-def _hiding(entry: _Standing, tree: Tree[_Standing]) -> tuple[int, ...]:
-    """Routes above `entry` whose methods together are all of its methods; empty if some request is left to it."""
-    above = sorted(
-        (
-            other
-            for other in tree.covering(entry.match.host, entry.match.path)
-            if other.index < entry.index and all(predicate.implied_by(entry.predicates) for predicate in other.predicates)
-        ),
-        key=lambda other: other.index,
-    )
-    left, used = entry.match.methods, []
-    for other in above:
+def _hiding(route: Route, tree: Tree[_Spot]) -> tuple[int, ...]:
+    """Routes above `route` whose methods together are all of its methods; empty if some request is left to it."""
+    left, used = route.match.methods, []
+    for other in sorted(_taking(route, tree), key=lambda other: other.index):
         if other.match.methods is None:
             return (other.index,)
         if left is not None and left & other.match.methods:
@@ -53,3 +56,20 @@ def _hiding(entry: _Standing, tree: Tree[_Standing]) -> tuple[int, ...]:
             if not left:
                 return tuple(used)
     return ()
+
+
+def _taking(route: Route, tree: Tree[_Spot]) -> Iterator[Route]:
+    """Routes above `route` that take each of its requests whose method they take."""
+    weaker = list(_weaker(predicates(route.match)))
+    for spot in tree.covering(route.match.host, route.match.path):
+        for conditions in weaker:
+            for other in spot.routes.get(conditions, ()):
+                if other.index >= route.index:
+                    break
+                yield other
+
+
+def _weaker(conditions: tuple[Predicate, ...]) -> set[Conditions]:
+    """The sets of conditions that a request meets if it meets `conditions`: each as it is, as "is there", or left out."""
+    choices = [{None, Predicate(one.source, one.name, PRESENT), one} for one in conditions[:MOST_CONDITIONS]]
+    return {frozenset(one for one in chosen if one) for chosen in product(*choices)}
