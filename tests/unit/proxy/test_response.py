@@ -65,4 +65,5 @@ def test_one_answer_after_another_on_one_connection() -> None:
 def test_garbage_never_raises_and_is_never_clean_by_accident(garbage: bytes, method: str) -> None:
     reader = read(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" + garbage, method)
     assert reader.complete or reader.broken
-    assert reader.clean == (not garbage and method == "GET")
+    # Empty lines between two messages are skipped by llhttp, so they can become part of nothing.
+    assert reader.clean == (method == "GET" and not garbage.strip(b"\r\n"))
