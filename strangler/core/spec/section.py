@@ -102,15 +102,11 @@ class Section:
         if pairs is None or not reader.spend(node, path, 1 + len(pairs)):
             return INVALID
         for key, pair in pairs.items():
-            field = self.fields.get(key)
-            if field is None:
+            if key not in self.fields:
                 reader.problem(pair.key, _join(path, key), f"unknown key{nearest(key, list(self.fields))}")
                 written.broken.add(closest(key, [known for known in self.fields if known not in pairs]))
                 continue
-            if field.required and isinstance(field.kind, Word) and is_nothing(pair.value):
-                value = reader.problem(pair.value, _join(path, key), f"has no value: write {field.kind.noun}")
-            else:
-                value = field.kind.read(pair.value, _join(path, key), reader)
+            value = _value(self.fields[key], pair.value, _join(path, key), reader)
             if value is INVALID:
                 written.broken.add(key)
             else:
@@ -254,6 +250,12 @@ class MapOf:
         if self.key.pattern:
             shape["propertyNames"] = {"pattern": self.key.pattern}
         return shape
+
+
+def _value(field: Field, node: Node, path: str, reader: Reader) -> Any:
+    if field.required and isinstance(field.kind, Word) and is_nothing(node):
+        return reader.problem(node, path, f"has no value: write {field.kind.noun}")
+    return field.kind.read(node, path, reader)
 
 
 def mapping_pairs(node: Node, path: str, reader: Reader, noun: str) -> dict[str, Pair] | None:
