@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,7 +64,16 @@ def read(data: bytes, environ: Mapping[str, str], folder: Path) -> Outcome:
             return Outcome(None, (error.problem,))
         if node is None:
             return Outcome(None, (Problem(1, 1, "", "is empty: write at least `version: 1` and `upstreams:`"),))
-        return _judge(node, Reader(environ), folder)
+        outcome = _judge(node, Reader(environ), folder)
+        return replace(outcome, problems=tuple(_within(text, problem) for problem in outcome.problems))
+
+
+def _within(text: str, problem: Problem) -> Problem:
+    """The parser takes the end of the file for a line of its own; people look for the last line that there is."""
+    if problem.line <= text.count("\n") + 1:
+        return problem
+    lines = re.split("\r\n|[\n\r\x85\u2028\u2029]", text)
+    return problem if problem.line <= len(lines) else replace(problem, line=len(lines), column=len(lines[-1]) + 1)
 
 
 def _judge(node: Node, reader: Reader, folder: Path) -> Outcome:

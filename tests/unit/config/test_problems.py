@@ -54,6 +54,7 @@ def test_every_rule_has_a_case(rule, monkeypatch):
         (b"version: 1\r\nupstreams: {}\r\nworkers: x\r\n", [
             "2:12: upstreams: there is no upstream 'legacy', which serves whatever no route matches",
             "3:10: workers: 'x' is not a number of workers: 1 to 256, or auto"]),
+        (b"--- ", ["1:5: `version` is missing: version of this format: 1", "1:5: `upstreams` is missing: services by name"]),
         (b"[" * 100_000, ["1:65: nested deeper than 64 levels"]),
         (b"{a: " * 100_000, ["1:257: nested deeper than 64 levels"]),
         (b"- " * 100_000, ["1:129: nested deeper than 64 levels"]),
