@@ -65,13 +65,12 @@ def read(data: bytes, environ: Mapping[str, str], folder: Path) -> Outcome:
         if node is None:
             return Outcome(None, (Problem(1, 1, "", "is empty: write at least `version: 1` and `upstreams:`"),))
         outcome = _judge(node, Reader(environ), folder)
-        return replace(outcome, problems=tuple(_within(text, problem) for problem in outcome.problems))
+        last = text.count("\n") + 1
+        return replace(outcome, problems=tuple(p if p.line <= last else _within(text, p) for p in outcome.problems))
 
 
 def _within(text: str, problem: Problem) -> Problem:
     """The parser takes the end of the file for a line of its own; people look for the last line that there is."""
-    if problem.line <= text.count("\n") + 1:
-        return problem
     lines = re.split("\r\n|[\n\r\x85\u2028\u2029]", text)
     return problem if problem.line <= len(lines) else replace(problem, line=len(lines), column=len(lines[-1]) + 1)
 

@@ -51,7 +51,7 @@ Decision = Forward | Refuse
 class Plan:
     """A route with its decisions worked out."""
 
-    __slots__ = ("_below", "_copied", "_rest", "_split", "index", "match", "methods", "predicates", "route")
+    __slots__ = ("_below", "_copied", "_rest", "_salt", "_sticky", "_weight", "index", "match", "methods", "predicates", "route")
 
     def __init__(self, route: Route, moved: bool) -> None:
         self.route = route
@@ -59,7 +59,8 @@ class Plan:
         self.match: Match = route.match
         self.methods = shared(route.match.methods)
         self.predicates: tuple[Predicate, ...] = predicates(route.match)
-        self._split = route.stage is Stage.CANARY
+        self._weight = route.weight if route.stage is Stage.CANARY else None
+        self._sticky, self._salt = shared(route.sticky), route.salt
         self._copied = shared(frozenset(route.shadow.methods))
         self._below = _variants(route, moved, below=True)
         self._rest = _variants(route, moved, below=False)
@@ -68,9 +69,10 @@ class Plan:
         """The decision for a request that matched."""
         method = request.method
         variant = (method in SAFE_METHODS) + 2 * (method in self._copied)
-        if self._split and stand(self.route, request, segments, draw) < self.route.weight:
-            return self._below[variant]
-        return self._rest[variant]
+        if self._weight is None:
+            return self._rest[variant]
+        place = stand(self._sticky, self._salt, self.match, request, segments, draw)
+        return self._below[variant] if place < self._weight else self._rest[variant]
 
 
 class Table:
@@ -122,12 +124,12 @@ def past_shadow(route: Route) -> bool:
     return route.stage.rung > Stage.SHADOW.rung
 
 
-def stand(route: Route, request: Request, segments: Segments, draw: float) -> float:
+def stand(sticky: Sticky | None, salt: str, match: Match, request: Request, segments: Segments, draw: float) -> float:
     """Where a request stands in [0, 1) of its route: its user's bucket; without a key 1.0 (legacy), or the draw."""
-    key = sticky_key(route.sticky, route.match, request, segments) if route.sticky else None
+    key = sticky_key(sticky, match, request, segments) if sticky else None
     if key is not None:
-        return bucket(route.salt, key)
-    return draw if route.sticky is None or route.sticky.missing is Missing.DRAW else 1.0
+        return bucket(salt, key)
+    return draw if sticky is None or sticky.missing is Missing.DRAW else 1.0
 
 
 def sticky_key(sticky: Sticky, match: Match, request: Request, segments: Segments) -> str | None:

@@ -112,7 +112,7 @@ def path_misfit(template: Template, segments: Segments) -> str:
 
 
 def _stand(route: Route, request: Request, segments: Segments, draw: float) -> Stand:
-    where = stand(route, request, segments, draw)
+    where = stand(route.sticky, route.salt, route.match, request, segments, draw)
     if route.sticky is None:
         return Stand(None, where, "no `sticky:`, so one draw per request")
     key = sticky_key(route.sticky, route.match, request, segments)
