@@ -26,6 +26,6 @@ def command(path: Path, takeover: bool, grace: float) -> None:
     """Run the proxy until SIGTERM or Ctrl-C; requests in flight are finished, a second signal ends them.
 
     SIGHUP reads the file again and opens the access log anew; a changed file is read by itself. If it has any problem, what
-    was served before goes on.
+    was served before goes on. SIGUSR2 starts a successor from what is installed now, as --takeover does by hand.
     """
     Supervisor(Order(path, grace, takeover)).run()

@@ -48,7 +48,7 @@ class Child:
         with theirs:
             settings = {**settings, "parent": os.getpid(), "link": theirs.fileno()}
             self._process = subprocess.Popen(
-                [*_python(), "-m", module, name, json.dumps(settings)],
+                [*python(), "-m", module, name, json.dumps(settings)],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno(), *inherited],
             )
@@ -79,7 +79,7 @@ class Child:
         self._on_end(_in_words(self._process.returncode))
 
 
-def _python() -> list[str]:
+def python() -> list[str]:
     """The interpreter, importing from where the supervisor does: never from whatever folder it was started in, unless
     that is where Strangler is (a checkout)."""
     return [sys.executable] if sys.path and os.path.abspath(sys.path[0]) == _HOUSE else [sys.executable, "-P"]

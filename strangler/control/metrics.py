@@ -48,7 +48,7 @@ _FAMILIES: tuple[tuple[str, str, str], ...] = (
     ),
     ("workers", "gauge", "Workers that are to run."),
     ("workers_ready", "gauge", "Workers that serve by the latest configuration."),
-    ("worker_restarts_total", "counter", "Processes started again after they died, by name."),
+    ("worker_restarts_total", "counter", "Processes started again after they died."),
     ("start_time_seconds", "gauge", "When this supervisor was started."),
     ("build_info", "gauge", "Always 1; the version is a label."),
 )
@@ -112,7 +112,7 @@ def _of_state(state: State, version: str, started: float) -> Iterator[tuple[str,
     ):
         yield name, ("", {}, value)
     for place in state["crew"]:
-        yield "worker_restarts_total", ("", {"name": place["name"]}, place["restarts"])
+        yield "worker_restarts_total", ("", {"process": place["name"]}, place["restarts"])
     yield "build_info", ("", {"version": version}, 1)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 from strangler import __version__
 from strangler.control import console, runtime
 from strangler.control.cells import new_arena
-from strangler.control.child import Child
+from strangler.control.child import Child, python
 from strangler.control.crew import Crew, Equipment
 from strangler.control.frames import Head
 from strangler.control.holdings import Holdings
@@ -63,6 +64,7 @@ class Supervisor:
         )
         self._arena = -1
         self._handover: Handover | None = None
+        self._successor: subprocess.Popen[bytes] | None = None
         self._stops = 0
         # The file: as it was read last, and as the workers have it.
         self._reader: Child | None = None
@@ -151,6 +153,7 @@ class Supervisor:
         self._holdings.own()
         self._handover = Handover(self._loop, self._holdings.offer, self._leave_to)
         self._loop.on_signal(signal.SIGHUP, lambda: self._read(asked=True))
+        self._loop.on_signal(signal.SIGUSR2, self._upgrade)
         for _, listening in self._holdings.public:
             console.say(f"strangler serves {_url(listening.address)}", console.OUT)
         for listening in self._holdings.admin:
@@ -163,6 +166,8 @@ class Supervisor:
         """Once a second: does somebody hang, has the file changed?"""
         self._loop.after(LOOK_SECONDS, self._look)
         self._crew.look()
+        if self._successor is not None and self._successor.poll() is not None:
+            self._successor = None  # it has said why
         if self._handover is not None and signature(self._order.path) not in (None, self._seen):
             self._read(asked=False)
 
@@ -270,6 +275,16 @@ class Supervisor:
 
     # Stopping.
 
+    def _upgrade(self) -> None:
+        """SIGUSR2: start a successor from what is installed now. As a child of ours it stays where a service manager looks."""
+        if self._successor is not None:
+            return
+        order = ["serve", "-c", str(self._order.path), "--takeover", "--grace", f"{round(self._order.grace * 1000)}ms"]
+        try:
+            self._successor = subprocess.Popen([*python(), "-m", "strangler", *order], stdin=subprocess.DEVNULL)
+        except OSError as error:
+            self._say(f"no successor could be started: {error.strerror}")
+
     def _stop(self) -> None:
         """SIGTERM or SIGINT. The second one means now."""
         self._stops += 1
@@ -285,6 +300,7 @@ class Supervisor:
     def _leave_to(self, pid: int) -> None:
         """A successor serves."""
         self._say(f"pid {pid} has taken over; requests that are being served here are finished")
+        tell_service_manager(f"MAINPID={pid}")
         self._stops += 1
         self._holdings.share()
         self._leave(control_too=True)

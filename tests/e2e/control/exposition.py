@@ -72,7 +72,7 @@ def unescape(value: str) -> str:
     return re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], value)
 
 
-def total(families: dict[str, Family], name: str, **labels: str) -> float:
+def total(families: dict[str, Family], name: str, /, **labels: str) -> float:
     """The sum of the samples of a family that carry these labels."""
     return sum(
         value

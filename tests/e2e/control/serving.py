@@ -83,6 +83,11 @@ class Serving:
         return self.folder / "routes.yaml"
 
     @property
+    def runtime(self) -> Path:
+        """Where the supervisors of this test find each other."""
+        return self.folder / f"strangler-{os.geteuid()}"
+
+    @property
     def process(self) -> Process:
         return self.processes[-1]
 
@@ -104,18 +109,18 @@ class Serving:
         new.write_text(text, encoding="utf-8")
         new.replace(self.file)
 
-    async def launch(self, *arguments: str, impatient: bool = False) -> Process:
+    async def launch(self, *arguments: str, impatient: bool = False, environ: dict[str, str] | None = None) -> Process:
         """Start, and do not wait for anything."""
         what = ["-c", IMPATIENT, str(self.file)] if impatient else ["-m", "strangler", "serve", "-c", str(self.file)]
-        environ = {**os.environ, "STRANGLER_TEST_MARK": self.mark, "XDG_RUNTIME_DIR": str(self.folder)}
+        environ = {**os.environ, "STRANGLER_TEST_MARK": self.mark, "XDG_RUNTIME_DIR": str(self.folder), **(environ or {})}
         process = await asyncio.create_subprocess_exec(
             sys.executable, *what, *arguments, stdout=PIPE, stderr=PIPE, env=environ, cwd=self.folder
         )
         self.processes.append(process)
         return process
 
-    async def start(self, *arguments: str, impatient: bool = False) -> Process:
-        process = await self.launch(*arguments, impatient=impatient)
+    async def start(self, *arguments: str, impatient: bool = False, environ: dict[str, str] | None = None) -> Process:
+        process = await self.launch(*arguments, impatient=impatient, environ=environ)
         await self.line("serves")
         return process
 
@@ -152,9 +157,11 @@ class Serving:
         await self.line("reloaded")
 
     async def end(self, process: Process | None = None) -> int:
-        """Wait until a process has ended; its exit code."""
-        async with asyncio.timeout(SECONDS):
-            return await (process or self.process).wait()
+        """Wait until a process has ended, whoever still holds its output; its exit code."""
+        ended = process or self.process
+        await self.until(lambda: ended.returncode is not None)
+        assert ended.returncode is not None
+        return ended.returncode
 
     async def stop(self) -> int:
         self.process.terminate()
@@ -185,9 +192,12 @@ class Serving:
 
     async def close(self) -> None:
         """Whatever has happened: nothing is left."""
-        for process in self.processes:
+        for pid in marked(self.mark):
             with suppress(ProcessLookupError):
-                process.kill()
+                os.kill(pid, signal.SIGKILL)
+        for process in self.processes:
+            assert process.stdout is not None
+            await process.stdout.read()
             await self.complaints(process)
             await process.wait()
         await self.until(lambda: not marked(self.mark))
