@@ -22,9 +22,18 @@ from pathlib import Path
 RATE_EACH = 60.0  # requests/s of one connection at most: h2load looks at its clock every 10 ms
 LEAST_CONNECTIONS = 32
 _STAGGER = 0.003  # seconds between two connections; h2load opens none faster than every millisecond
-_REPORT = """done = function(summary, latency)
+VISITORS = 64  # each with a cookie and an item of its own, or what a proxy remembers of the last request would be all there is
+_SCRIPT = f"""local requests, last = {{}}, 0
+init = function()
+  for n = 1, {VISITORS} do requests[n] = wrk.format(nil, wrk.path:gsub("%d+$", n), {{["Cookie"] = "visitor=" .. n}}) end
+end
+request = function()
+  last = last % {VISITORS} + 1
+  return requests[last]
+end
+done = function(summary, latency)
   local e = summary.errors
-  io.write(string.format('\\n{"requests":%d,"micros":%d,"errors":%d,"p50":%d,"p99":%d}\\n', summary.requests,
+  io.write(string.format('\\n{{"requests":%d,"micros":%d,"errors":%d,"p50":%d,"p99":%d}}\\n', summary.requests,
     summary.duration, e.connect + e.read + e.write + e.status + e.timeout, latency:percentile(50), latency:percentile(99)))
 end
 """
@@ -53,7 +62,7 @@ class LoadFailed(Exception):
 def closed_loop(command: Sequence[str], url: str, *, connections: int, threads: int, seconds: int, folder: Path) -> Load:
     """Run wrk; `command` starts it."""
     script = folder / "report.lua"
-    script.write_text(_REPORT)
+    script.write_text(_SCRIPT)
     options = ("-t", str(threads), "-c", str(connections), "-d", f"{seconds}s", "--timeout", "5s", "-s", str(script))
     said = json.loads(_output([*command, *options, url], seconds).strip().splitlines()[-1])
     return Load(said["requests"], said["micros"] / 1e6, said["errors"], said["p50"] / 1e6, said["p99"] / 1e6)
