@@ -149,7 +149,16 @@ def _anchored(config: Config, folder: Path) -> Config:
     access = config.log.access
     log = config.log if access in ("off", "stdout") else replace(config.log, access=str(folder / access))
     mappings = tuple(str(folder / mapping) for mapping in config.mappings)
-    return replace(config, listen=listen, admin=admin, upstreams=upstreams, store=store, log=log, mappings=mappings)
+    return replace(
+        config,
+        listen=listen,
+        admin=admin,
+        upstreams=upstreams,
+        store=store,
+        log=log,
+        mappings=mappings,
+        folder=str(folder.absolute()),
+    )
 
 
 def _anchored_address(address: Address, folder: Path) -> Address:

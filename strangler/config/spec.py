@@ -102,9 +102,9 @@ IDENTITY = Section(
     Identity,
     Field("ask", words.name(), "upstream that knows the session", required=True),
     Field("path", words.request_path(), "where it says who this is", required=True),
-    Field("forward", ListOf(words.header(), unique=True, least=1), "the only headers that are sent along", required=True),
+    Field("forward", ListOf(words.own_header(), unique=True, least=1), "the only headers that are sent along", required=True),
     Field("cache", duration(zero=True), "how long an answer is believed"),
-    Field("as", words.header(), "signed header that modern gets", attribute="header"),
+    Field("as", words.own_header(), "signed header that modern gets", attribute="header"),
 )
 
 UPSTREAM = Section(

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from strangler.core.jsonpath import parse_pattern
 from strangler.core.model import Address, StickyKey, Url
 from strangler.core.spec.kinds import Word, is_yaml_boolean, not_empty
+from strangler.core.target import ambiguity
 from strangler.core.template import parse_template
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
@@ -22,6 +23,8 @@ _TOKEN_PATTERN = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 _FRAMING = frozenset(
     ("connection", "content-length", "expect", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade")
 )
+# Who the client is and which request this is: an upstream believes the proxy about these.
+_OURS = frozenset(("forwarded", "http2-settings", "proxy-authorization", "via", "x-real-ip", "x-request-id"))
 _STORE = re.compile(r"(sqlite|postgresql)(\+\w+)?://.+", re.ASCII)
 
 
@@ -238,7 +241,8 @@ def _own_header(text: str) -> str:
     header = _header(text)
     if header == "host":
         raise ValueError("Host is set by `host:` of the upstream")
-    if header in _FRAMING or header.startswith("x-strangler-"):
+    dashed = header.replace("_", "-")
+    if dashed in _FRAMING | _OURS or dashed.startswith(("x-strangler-", "x-forwarded-")):
         raise ValueError(f"{text} is the proxy's own: it cannot be set or removed")
     return header
 
@@ -262,6 +266,11 @@ def _new_path(text: str) -> str:
     outside = re.sub(r"\{[^{}]*\}", "", text)
     if "{" in outside or "}" in outside:
         raise ValueError(f"{text!r}: the braces do not pair")
+    if "?" in text:
+        raise ValueError(f"{text!r} has a query: the request's own goes on as it is")
+    reason = ambiguity(re.sub(r"\{[^{}]*\}", "x", text))
+    if reason:
+        raise ValueError(f"{text!r} can be read in more than one way ({reason})")
     return _request_path(text)
 
 

@@ -19,6 +19,9 @@ from strangler.core.units import Bytes, Seconds, Share
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 section 9.2.1
 
+# Request headers that would have modern answer with less than all, or packed; then nothing of it could be translated.
+UNTRANSLATABLE = frozenset({"accept-encoding", "if-modified-since", "if-none-match", "if-range", "range"})
+
 
 class Stage(StrEnum):
     """Where a route stands on the ladder, in climbing order."""
@@ -415,7 +418,13 @@ class Milestone:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """One ``routes.yaml``, whole and valid. `workers` 0 means one per core; `default` serves what no route matches."""
+    """One ``routes.yaml``, whole and valid.
+
+    Attributes:
+        default: upstream that serves what no route matches.
+        workers: 0 means one per core.
+        folder: where the file is; hooks are imported from it, and the identity key lies in it.
+    """
 
     upstreams: Mapping[str, Upstream]
     default: str = "legacy"
@@ -430,3 +439,4 @@ class Config:
     mappings: tuple[str, ...] = ()
     notify: Notify = Notify()
     milestones: tuple[Milestone, ...] = ()
+    folder: str = ""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from urllib.parse import quote
 
 from strangler.core.target import Segments, ambiguity
 
 MAX_SEGMENTS = 64  # the segment tree is searched to this depth, whatever a client sends
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_PLACE = re.compile(r"\{([^{}]*)\}")
+_PLAIN = "-._~!$&'()*+,=:@"  # of a segment (RFC 3986 section 3.3), but for ; which begins parameters
 _FOREIGN = re.compile(r"\*+|[:<](?P<name>[A-Za-z_]\w*)>?")  # how other routers write a parameter
 
 
@@ -84,6 +87,20 @@ def parse_template(text: str) -> Template:
     if twice:
         raise ValueError(f"{text!r}: the name {twice[0]!r} stands there twice")
     return Template(text, parts)
+
+
+def fill(path: str, template: Template, segments: Segments) -> str:
+    """`path` with a parameter of the template where it says ``{name}``, for the path that these segments came from.
+
+    Values are percent-encoded again, so that none can begin a segment, a query or a fragment; only the rest has slashes,
+    which were slashes before.
+    """
+    return _PLACE.sub(lambda found: _encoded(found[1], template, segments), path)
+
+
+def _encoded(name: str, template: Template, segments: Segments) -> str:
+    rest = isinstance(template.parts[template.positions[name]], Rest)
+    return quote(template.value(name, segments), safe=_PLAIN + "/" * rest, encoding="utf-8", errors="surrogateescape")
 
 
 def _segments(text: str) -> list[str]:

@@ -71,7 +71,19 @@ def test_imports_run_one_way(room):
 
 
 STANDARD_AND_PURE = {
-    *("__future__", "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime", "decimal", "difflib"),
+    *(
+        "__future__",
+        "abc",
+        "base64",
+        "bisect",
+        "collections",
+        "contextlib",
+        "copy",
+        "dataclasses",
+        "datetime",
+        "decimal",
+        "difflib",
+    ),
     *("enum", "fractions", "functools", "gzip", "hashlib", "heapq", "hmac", "html", "ipaddress", "itertools", "json", "math"),
     *("operator", "re", "statistics", "string", "struct", "sys", "textwrap", "types", "typing", "unicodedata", "urllib.parse"),
     *("xml", "zlib"),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from strangler.core.jsonpath import Step, parse_pattern
-from strangler.core.template import Literal, Parameter, Rest, parse_template
+from strangler.core.target import canonical
+from strangler.core.template import Literal, Parameter, Rest, fill, parse_template
 
 READ = [
     ("/", [Literal("")]),
@@ -118,3 +123,34 @@ def test_refused_patterns_say_what_to_write(text, message):
     with pytest.raises(ValueError) as refused:
         parse_pattern(text)
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "template", "raw", "expected"),
+    [
+        ("/v2/orders/{id}", "/api/orders/{id}", "/api/orders/7", "/v2/orders/7"),
+        ("/v2/{b}/{a}-{b}", "/{a}/{b}", "/x/y", "/v2/y/x-y"),
+        ("/v2", "/{a}", "/x", "/v2"),
+        ("/v2/{rest}", "/files/{rest...}", "/files/a/b%20c/", "/v2/a/b%20c/"),
+        ("/v2/{rest}/x", "/files/{rest...}", "/files/a,b/c@d", "/v2/a,b/c@d/x"),
+        ("/v2/{id}", "/{id}", "/caf%C3%A9", "/v2/caf%C3%A9"),
+        ("/v2/{id}", "/{id}", "/caf\xc3\xa9", "/v2/caf%C3%A9"),
+        ("/v2/{id}", "/{id}", "/%ff", "/v2/%FF"),
+        ("/v2/{id}", "/{id}", "/%41", "/v2/A"),
+        # whatever a value holds, it stays in its segment
+        ("/v2/{id}", "/{id}", "/a%3Fb%23c%25", "/v2/a%3Fb%23c%25"),
+        ("/v2/{id}", "/{id}", "/a%0d%0ab%20c%22", "/v2/a%0D%0Ab%20c%22"),
+    ],
+)
+def test_fill(path: str, template: str, raw: str, expected: str):
+    assert fill(path, parse_template(template), canonical(raw).segments) == expected
+
+
+@given(st.text(min_size=1, max_size=8))
+def test_a_parameter_stays_one_segment(value: str):
+    value = value.encode("utf-8", "replace").decode()
+    filled = fill("/v2/{id}/x", parse_template("/{id}"), (value,))
+    assert filled.isascii()
+    assert filled.count("/") == 3
+    assert not re.search(r"[?#\\;\s]", filled)
+    assert canonical(filled).segments == ("v2", value, "x")
