@@ -42,8 +42,12 @@ class Crowd:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._over = True
+        self.stop()
         await asyncio.gather(*self._tasks)
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._over = True
 
     async def progress(self, count: int) -> None:
         """Wait until so many more requests have come to an end. Raises TimeoutError if they do not."""
