@@ -131,6 +131,10 @@ class Passage:
         self._drop_upstream()
         self._settle(reasons.CLIENT_GONE)
 
+    def regulate(self) -> None:
+        """The upstream takes more, or less, than before."""
+        self.client.regulate()
+
     @property
     def awaits_client(self) -> bool:
         """Whether the next move is the client's: it has not sent all, and the upstream takes it."""

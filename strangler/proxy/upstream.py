@@ -6,15 +6,24 @@ It decides when an upstream is late. What a response becomes for the client is n
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from strangler.proxy import reasons
 from strangler.proxy.deadlines import NEVER
+from strangler.proxy.reasons import Reason
 from strangler.proxy.response import ResponseReader
 
 if TYPE_CHECKING:
-    from strangler.proxy.passage import Passage
     from strangler.proxy.pool import Pool
+
+
+class Carried(Protocol):
+    """What a connection carries: a client's request, or a question of ours."""
+
+    def receive(self) -> None: ...
+    def upstream_gone(self, reason: Reason) -> None: ...
+    def break_off(self) -> None: ...
+    def regulate(self) -> None: ...
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -46,7 +55,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
-        self.passage: Passage | None = None
+        self.passage: Carried | None = None
         self.reader = ResponseReader()
         self.reused = False
         self.usable = False
@@ -62,7 +71,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     # What the exchange does.
 
-    def begin(self, passage: Passage, method: str) -> None:
+    def begin(self, passage: Carried, method: str) -> None:
         """Carry `passage` from now on."""
         self.passage = passage
         self.reader.expect(method)
@@ -162,13 +171,13 @@ class UpstreamConnection(asyncio.Protocol):
         self._unsent = self.transport.get_write_buffer_size()
         if self.passage is not None:
             self.request_sent()
-            self.passage.client.regulate()
+            self.passage.regulate()
 
     def resume_writing(self) -> None:
         self.writable = True
         if self.passage is not None:
             self.request_sent()
-            self.passage.client.regulate()
+            self.passage.regulate()
 
     def expire(self) -> None:
         """The deadline has passed."""
