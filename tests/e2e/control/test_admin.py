@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from benchmarks.crowd import Crowd
-from tests.e2e.control.exposition import parse, total
 from tests.e2e.control.serving import Serving
+from tests.exposition import parse, total
 
 
 async def test_everything_asked_is_counted_where_it_belongs(serving: Serving) -> None:

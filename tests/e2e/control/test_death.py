@@ -6,8 +6,8 @@ import signal
 import time
 
 from benchmarks.crowd import Crowd
-from tests.e2e.control.exposition import parse, total
 from tests.e2e.control.serving import Serving, marked
+from tests.exposition import parse, total
 
 
 async def test_a_killed_worker_takes_only_its_own_connections_with_it(serving: Serving) -> None:

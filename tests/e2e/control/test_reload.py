@@ -3,8 +3,8 @@
 import asyncio
 
 from benchmarks.crowd import Crowd
-from tests.e2e.control.exposition import parse, total
 from tests.e2e.control.serving import Serving
+from tests.exposition import parse, total
 
 
 async def test_reloads_and_stage_changes_fail_no_request(serving: Serving) -> None:

@@ -24,7 +24,7 @@ def parse(text: str) -> dict[str, Family]:
     assert text.endswith("\n")
     families: dict[str, Family] = {}
     name = ""
-    for line in text.splitlines():
+    for line in text[:-1].split("\n"):
         if line.startswith("# HELP "):
             name = line.split(" ")[2]
             assert name not in families
