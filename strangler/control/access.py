@@ -8,7 +8,6 @@ the encoder's own escaping, and comes out as ASCII that no terminal obeys. What 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import select
@@ -17,12 +16,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from json.encoder import encode_basestring_ascii as quoted
+from typing import TYPE_CHECKING
 
 from strangler.core.errors import UsageError
 from strangler.core.model import Log
-from strangler.proxy.exchange import Exchange
+
+if TYPE_CHECKING:
+    from strangler.proxy.exchange import Exchange
 
 FLUSH_SECONDS = 0.2
+
+Later = Callable[[float, Callable[[], None]], object]
+
 _MOST_SHARED = 1024
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO nobody reads is an error
 
@@ -30,14 +35,15 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK  
 class AccessLog:
     """Writes exchanges to a descriptor.
 
-    Must be called on the event loop of the worker whose exchanges it writes.
+    Args:
+        later: calls a function in so many seconds, on the loop that adds.
 
     Attributes:
         lost: lines that could not be written. A full disk, or nobody who reads the pipe, loses lines, never requests.
     """
 
-    def __init__(self, descriptor: int, clock: Callable[[], float] = time.time) -> None:
-        self._descriptor, self._clock = descriptor, clock
+    def __init__(self, descriptor: int, later: Later, clock: Callable[[], float] = time.time) -> None:
+        self._descriptor, self._later, self._clock = descriptor, later, clock
         self._pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
         self._lines: list[str] = []
         self._millisecond, self._time = -1, ""
@@ -47,7 +53,7 @@ class AccessLog:
     def add(self, exchange: Exchange) -> None:
         """Take one exchange; it is written soon."""
         if not self._lines:
-            asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
+            self._later(FLUSH_SECONDS, self.flush)
         now = int(self._clock() * 1000)
         if now != self._millisecond:
             self._millisecond, self._time = now, _written(now)

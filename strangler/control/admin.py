@@ -22,7 +22,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from strangler.control import totals
 from strangler.control.hosts import allowed
-from strangler.control.lifeline import Lifeline, Settings, begin
+from strangler.control.lifeline import Settings, begin
+from strangler.control.line import Line
 from strangler.control.metrics import CONTENT_TYPE, render
 from strangler.control.readiness import reasons_not_ready
 
@@ -83,7 +84,7 @@ def app(control: Control, hosts: Collection[str]) -> ASGIApp:
 
 async def run(settings: Settings) -> None:
     """Serve until told to stop."""
-    line = await Lifeline.open(settings)
+    line = await Line.open(settings)
     control = Control(settings)
     config = uvicorn.Config(
         app(control, settings["hosts"]), log_config=None, access_log=False, lifespan="off", ws="none", server_header=False
@@ -100,14 +101,14 @@ async def run(settings: Settings) -> None:
     await line.leave()
 
 
-async def _obey(head: dict[str, Any], control: Control, line: Lifeline) -> None:
+async def _obey(head: dict[str, Any], control: Control, line: Line) -> None:
     if head["do"] == "state":
         control.state = head
     else:
         line.say({"is": "serving", "revision": head["revision"]})
 
 
-async def _say_alive(line: Lifeline) -> None:
+async def _say_alive(line: Line) -> None:
     while True:
         line.say({"is": "alive"})
         await asyncio.sleep(ALIVE_SECONDS)

@@ -46,6 +46,7 @@ def read(path: Path, environ: Mapping[str, str], held: str) -> tuple[Head, bytes
         "missed": missed,
         "workers": config.workers,
         "listen": [astuple(listener.address) for listener in config.listen],
+        "schemes": ["https" if listener.tls else "http" for listener in config.listen],
         "admin": astuple(config.admin.address),
         "held": _pack(kept.listen),
     }, pickle.dumps(kept, pickle.HIGHEST_PROTOCOL)

@@ -62,6 +62,12 @@ class Supervisor:
         self._crew = Crew(
             self._loop, order.patience, bury=self._bury, changed=self._changed, refused=self._refused, say=self._say
         )
+        self._signals = {
+            signal.SIGTERM: self._stop,
+            signal.SIGINT: self._stop,
+            signal.SIGHUP: self._hang_up,
+            signal.SIGUSR2: self._upgrade,
+        }
         self._arena = -1
         self._handover: Handover | None = None
         self._successor: subprocess.Popen[bytes] | None = None
@@ -84,8 +90,8 @@ class Supervisor:
 
         Raises UsageError if the file is wrong, UnreachableError if an address is taken or nobody can serve.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.on_signal(number, self._stop)
+        for number, call in self._signals.items():
+            self._loop.on_signal(number, call)
         try:
             self._start()
             self._loop.run(lambda: self._stops > 0 and self._crew.gone)
@@ -152,15 +158,18 @@ class Supervisor:
             heir.ready()
         self._holdings.own()
         self._handover = Handover(self._loop, self._holdings.offer, self._leave_to)
-        self._loop.on_signal(signal.SIGHUP, lambda: self._read(asked=True))
-        self._loop.on_signal(signal.SIGUSR2, self._upgrade)
-        for _, listening in self._holdings.public:
-            console.say(f"strangler serves {_url(listening.address)}", console.OUT)
+        for number, listening in self._holdings.public:
+            console.say(f"strangler serves {_url(listening.address, self._plan['schemes'][number])}", console.OUT)
         for listening in self._holdings.admin:
-            self._say(f"admin address {_url(listening.address)} (/metrics, /healthz, /readyz)")
+            self._say(f"admin address {_url(listening.address, 'http')} (/metrics, /healthz, /readyz)")
         tell_service_manager(f"READY=1\nMAINPID={os.getpid()}")
 
     # The file.
+
+    def _hang_up(self) -> None:
+        """SIGHUP. Somebody who only just starts, or leaves, has nothing to read again."""
+        if self._handover is not None and not self._stops:
+            self._read(asked=True)
 
     def _look(self) -> None:
         """Once a second: does somebody hang, has the file changed?"""
@@ -168,7 +177,7 @@ class Supervisor:
         self._crew.look()
         if self._successor is not None and self._successor.poll() is not None:
             self._successor = None  # it has said why
-        if self._handover is not None and signature(self._order.path) not in (None, self._seen):
+        if self._handover is not None and not self._stops and signature(self._order.path) not in (None, self._seen):
             self._read(asked=False)
 
     def _read(self, asked: bool) -> None:
@@ -277,7 +286,7 @@ class Supervisor:
 
     def _upgrade(self) -> None:
         """SIGUSR2: start a successor from what is installed now. As a child of ours it stays where a service manager looks."""
-        if self._successor is not None:
+        if self._handover is None or self._stops or self._successor is not None:
             return
         order = ["serve", "-c", str(self._order.path), "--takeover", "--grace", f"{round(self._order.grace * 1000)}ms"]
         try:
@@ -320,5 +329,5 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _url(address: Address) -> str:
-    return str(address) if address.unix else f"http://{address}"
+def _url(address: Address, scheme: str) -> str:
+    return str(address) if address.unix else f"{scheme}://{address}"

@@ -17,7 +17,8 @@ import uvloop
 from strangler.control.access import AccessLog, open_log
 from strangler.control.cells import Region
 from strangler.control.frames import Head
-from strangler.control.lifeline import Lifeline, Settings, begin
+from strangler.control.lifeline import Settings, begin
+from strangler.control.line import Line
 from strangler.control.tally import Tally
 from strangler.core.decide import Table
 from strangler.core.errors import StranglerError
@@ -32,7 +33,7 @@ ALIVE_EVERY = 4  # mirrors
 class Worker:
     """Serves until told to stop."""
 
-    def __init__(self, settings: Settings, line: Lifeline) -> None:
+    def __init__(self, settings: Settings, line: Line) -> None:
         self._line = line
         self._listeners = [number for number, _ in settings["sockets"]]
         self._sockets = [socket.socket(fileno=descriptor) for _, descriptor in settings["sockets"]]
@@ -98,7 +99,7 @@ class Worker:
         if descriptor is None:
             self._drop_log()
         elif self._log is None:
-            self._log = AccessLog(descriptor)
+            self._log = AccessLog(descriptor, asyncio.get_running_loop().call_later)
         else:
             self._log.reopen(descriptor)
 
@@ -147,7 +148,7 @@ def _take_all_descriptors() -> None:
 
 
 async def _run(settings: Settings) -> None:
-    await Worker(settings, await Lifeline.open(settings)).run()
+    await Worker(settings, await Line.open(settings)).run()
 
 
 if __name__ == "__main__":

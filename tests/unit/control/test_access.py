@@ -1,6 +1,6 @@
-import asyncio
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,13 @@ from .given import EXCHANGE
 NOON = 1_795_348_800.25  # 2026-11-22, 12:00 UTC
 
 
-async def lines(*exchanges: Exchange) -> list[dict[str, Any]]:
+def never(_: float, __: Callable[[], None]) -> None:
+    """Tests flush when they want to."""
+
+
+def lines(*exchanges: Exchange) -> list[dict[str, Any]]:
     reading, writing = os.pipe()
-    log = AccessLog(writing, clock=lambda: NOON)
+    log = AccessLog(writing, never, lambda: NOON)
     for exchange in exchanges:
         log.add(exchange)
     log.flush()
@@ -27,8 +31,8 @@ async def lines(*exchanges: Exchange) -> list[dict[str, Any]]:
         return [json.loads(line) for line in pipe]
 
 
-async def test_a_line_says_what_happened_and_no_query() -> None:
-    assert await lines(EXCHANGE) == [
+def test_a_line_says_what_happened_and_no_query() -> None:
+    assert lines(EXCHANGE) == [
         {
             "time": "2026-11-22T12:00:00.250+00:00",
             "method": "GET",
@@ -49,19 +53,19 @@ async def test_a_line_says_what_happened_and_no_query() -> None:
     ]
 
 
-async def test_what_was_not_known_is_null() -> None:
+def test_what_was_not_known_is_null() -> None:
     refused = EXCHANGE._replace(method="", route="", stage="", upstream="", status=0, reason="client_gone")
-    (line,) = await lines(refused)
+    (line,) = lines(refused)
     assert {key for key, value in line.items() if value is None} == {"route", "stage", "served_by", "status"}
 
 
 @pytest.mark.parametrize("hostile", ['/"},{"x":"', "/\x1b[2J", "/a\nb", "/\x9b31m", "/\u2028", "/\\", "/\x00", "/é"])
-async def test_what_a_client_chooses_stays_one_string_of_plain_characters(hostile: str, tmp_path: Path) -> None:
-    (line,) = await lines(EXCHANGE._replace(target=hostile, client=hostile, request_id=hostile, method=hostile))
+def test_what_a_client_chooses_stays_one_string_of_plain_characters(hostile: str, tmp_path: Path) -> None:
+    (line,) = lines(EXCHANGE._replace(target=hostile, client=hostile, request_id=hostile, method=hostile))
     assert [line[key] for key in ("path", "client", "request_id", "method")] == [hostile] * 4
     descriptor = open_log(Log(access=str(tmp_path / "log")))
     assert descriptor is not None
-    log = AccessLog(descriptor)
+    log = AccessLog(descriptor, never)
     log.add(EXCHANGE._replace(target=hostile))
     log.flush()
     written = (tmp_path / "log").read_bytes()
@@ -69,14 +73,14 @@ async def test_what_a_client_chooses_stays_one_string_of_plain_characters(hostil
     assert all(32 <= byte < 127 for byte in written[:-1])
 
 
-async def test_lines_that_share_a_part_do_not_share_a_stage() -> None:
+def test_lines_that_share_a_part_do_not_share_a_stage() -> None:
     stages = [Stage.LEGACY, Stage.CANARY, Stage.LEGACY]
-    assert [line["stage"] for line in await lines(*(EXCHANGE._replace(stage=stage) for stage in stages))] == stages
+    assert [line["stage"] for line in lines(*(EXCHANGE._replace(stage=stage) for stage in stages))] == stages
 
 
-async def test_a_pipe_that_nobody_reads_loses_whole_lines_and_counts_them() -> None:
+def test_a_pipe_that_nobody_reads_loses_whole_lines_and_counts_them() -> None:
     reading, writing = os.pipe()
-    log = AccessLog(writing)
+    log = AccessLog(writing, never)
     for _ in range(1000):
         log.add(EXCHANGE)
     log.flush()
@@ -88,18 +92,17 @@ async def test_a_pipe_that_nobody_reads_loses_whole_lines_and_counts_them() -> N
     assert all(json.loads(line) for line in written)
 
 
-async def test_a_file_that_was_moved_away_is_opened_again(tmp_path: Path) -> None:
+def test_a_file_that_was_moved_away_is_opened_again(tmp_path: Path) -> None:
     where = Log(access=str(tmp_path / "log"))
     first = open_log(where)
     assert first is not None
-    log = AccessLog(first)
+    log = AccessLog(first, never)
     log.add(EXCHANGE)
     (tmp_path / "log").rename(tmp_path / "old")
     second = open_log(where)
     assert second is not None
     log.reopen(second)
     log.add(EXCHANGE)
-    await asyncio.sleep(0)
     log.flush()
     assert [len((tmp_path / name).read_text().splitlines()) for name in ("old", "log")] == [1, 1]
 
