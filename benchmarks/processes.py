@@ -68,6 +68,22 @@ def resident_mib(root: int) -> float:
     return sum(_pages(pid) for pid in tree(root)) * os.sysconf("SC_PAGE_SIZE") / _MIB
 
 
+def peak_mib(pid: int) -> float:
+    """The most resident memory that a process has had, since the start or since `restart_peak`."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def restart_peak(pid: int) -> None:
+    """Forget the most that a process has had so far."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def workers(root: int) -> list[int]:
+    """The workers of a `strangler serve`."""
+    return [pid for pid in tree(root) if b"control.worker" in _command(pid)]
+
+
 def busy_elsewhere() -> float:
     """Seconds of CPU that this machine has spent on others than this process and its descendants, since some time."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -103,6 +119,13 @@ def _stat(folder: Path) -> list[str]:
         return (folder / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _parent(folder: Path) -> int:
