@@ -17,16 +17,16 @@ from pathlib import Path
 from strangler import __version__
 from strangler.control import console, runtime
 from strangler.control.cells import new_arena
-from strangler.control.child import Child, python
+from strangler.control.child import python
 from strangler.control.crew import Crew, Equipment
 from strangler.control.frames import Head
 from strangler.control.holdings import Holdings
 from strangler.control.loop import Loop
 from strangler.control.notify import tell_service_manager
+from strangler.control.reading import Reading
 from strangler.control.runtime import TakenError
 from strangler.control.takeover import Handover, Heir
 from strangler.control.totals import bury
-from strangler.control.watch import signature
 from strangler.core.errors import UnreachableError, UsageError
 from strangler.core.model import Address
 
@@ -72,13 +72,7 @@ class Supervisor:
         self._handover: Handover | None = None
         self._successor: subprocess.Popen[bytes] | None = None
         self._stops = 0
-        # The file: as it was read last, and as the workers have it.
-        self._reader: Child | None = None
-        self._answer: tuple[Head, bytes] | None = None
-        self._asked = False
-        self._next: bool | None = None
-        self._seen = signature(order.path)
-        self._digest = ""
+        self._reading = Reading(self._loop, order.path, self._read)
         self._plan: Head = {}
         self._bodies: list[bytes] = []
         self._announcements: list[str] = []
@@ -107,8 +101,8 @@ class Supervisor:
     # Starting.
 
     def _start(self) -> None:
-        self._read(asked=True)
-        self._loop.run(lambda: self._reader is None or self._stops > 0)
+        self._reading.read(asked=True)
+        self._loop.run(lambda: not self._reading.busy or self._stops > 0)
         if self._stops:
             return
         if self._problems:
@@ -169,7 +163,7 @@ class Supervisor:
     def _hang_up(self) -> None:
         """SIGHUP. Somebody who only just starts, or leaves, has nothing to read again."""
         if self._handover is not None and not self._stops:
-            self._read(asked=True)
+            self._reading.read(asked=True)
 
     def _look(self) -> None:
         """Once a second: does somebody hang, has the file changed?"""
@@ -177,43 +171,17 @@ class Supervisor:
         self._crew.look()
         if self._successor is not None and self._successor.poll() is not None:
             self._successor = None  # it has said why
-        if self._handover is not None and not self._stops and signature(self._order.path) not in (None, self._seen):
-            self._read(asked=False)
+        if self._handover is not None and not self._stops and self._reading.changed:
+            self._reading.read(asked=False)
 
-    def _read(self, asked: bool) -> None:
-        """Have the file read; if that is being done already, once more after it, for it may have begun too early.
+    def _read(self, head: Head, body: bytes, asked: bool) -> None:
+        """The file has been read."""
+        if head["is"] == "read":
+            self._take_up(head, body, asked)
+        else:
+            self._keep(head)
 
-        Args:
-            asked: a person did, and gets an answer even if the file is as it was.
-        """
-        if self._reader is not None:
-            self._next = asked or bool(self._next)
-            return
-        self._asked, self._next, self._answer = asked, None, None
-        self._seen = signature(self._order.path)
-        settings = {"path": str(self._order.path), "held": self._plan.get("held", "")}
-        try:
-            self._reader = Child(self._loop, "strangler.control.reader", "reader", settings, [], self._answered, self._ended)
-        except OSError as error:
-            self._ended(f"could not be started: {error.strerror}")
-
-    def _answered(self, head: Head, body: bytes) -> None:
-        self._answer = head, body
-
-    def _ended(self, how: str) -> None:
-        """The reader has ended: take up what it says, unless it is what is there already."""
-        self._reader = None
-        head, body = self._answer or ({"is": "problems", "text": f"the reader of the file {how}", "digest": ""}, b"")
-        if self._asked or not head["digest"] or head["digest"] != self._digest:
-            self._digest = head["digest"]
-            if head["is"] == "read":
-                self._take_up(head, body)
-            else:
-                self._keep(head)
-        if self._next is not None:
-            self._read(self._next)
-
-    def _take_up(self, head: Head, body: bytes) -> None:
+    def _take_up(self, head: Head, body: bytes, asked: bool) -> None:
         """Give the workers a new table; people are told once all of them use it."""
         self._tell_changes(head)
         self._plan, self._problems = head, ""
@@ -221,7 +189,7 @@ class Supervisor:
         self._crew.publish(self._crew.revision + 1, body)
         if self._handover is not None:
             routes = f"{head['routes']} routes"
-            self._announcements.append(f"reloaded, {routes}" if self._asked else f"took up the changed file, {routes}")
+            self._announcements.append(f"reloaded, {routes}" if asked else f"took up the changed file, {routes}")
 
     def _tell_changes(self, head: Head) -> None:
         before = self._plan

@@ -48,10 +48,6 @@ class Heir:
             self._sock.sendall(encode({"do": "leave"}))
             self._frame(self._sock.recv(65536))
 
-    def give_up(self) -> None:
-        """Leave the old one alone."""
-        self._sock.close()
-
     def _frame(self, data: bytes) -> Head:
         for head, _ in Frames().feed(data):
             return head

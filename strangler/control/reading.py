@@ -1,0 +1,69 @@
+"""The file, from the supervisor's side: when it is read, and which readings are news.
+
+A person who asks gets an answer, whatever the file holds. A change that the watch saw is news only if the content is: each
+content, good or bad, is told once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from strangler.control.child import Child
+from strangler.control.frames import Head
+from strangler.control.loop import Loop
+from strangler.control.watch import signature
+
+
+class Reading:
+    """Has a file read by a process of its own, one at a time.
+
+    Args:
+        news: called with what the reader says: head, body, and whether a person asked.
+    """
+
+    def __init__(self, loop: Loop, path: Path, news: Callable[[Head, bytes, bool], None]) -> None:
+        self._loop, self._path, self._news = loop, path, news
+        self._reader: Child | None = None
+        self._answer: tuple[Head, bytes] | None = None
+        self._asked = False
+        self._next: bool | None = None
+        self._held = ""
+        self._seen = signature(path)
+        self._digest = ""
+
+    @property
+    def busy(self) -> bool:
+        return self._reader is not None
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is another file than when it was read last."""
+        return signature(self._path) not in (None, self._seen)
+
+    def read(self, asked: bool) -> None:
+        """Have it read; if that is being done already, once more after it, for it may have begun too early."""
+        if self._reader is not None:
+            self._next = asked or bool(self._next)
+            return
+        self._asked, self._next, self._answer = asked, None, None
+        self._seen = signature(self._path)
+        settings = {"path": str(self._path), "held": self._held}
+        try:
+            self._reader = Child(self._loop, "strangler.control.reader", "reader", settings, [], self._answered, self._ended)
+        except OSError as error:
+            self._ended(f"could not be started: {error.strerror}")
+
+    def _answered(self, head: Head, body: bytes) -> None:
+        self._answer = head, body
+
+    def _ended(self, how: str) -> None:
+        self._reader = None
+        head, body = self._answer or ({"is": "problems", "text": f"the reader of the file {how}", "digest": ""}, b"")
+        self._held = head.get("held", self._held)
+        news = self._asked or not head["digest"] or head["digest"] != self._digest
+        self._digest = head["digest"]
+        if news:
+            self._news(head, body, self._asked)
+        if self._next is not None:
+            self.read(self._next)
