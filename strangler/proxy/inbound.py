@@ -233,6 +233,7 @@ class RequestReader:
             raise self._stopped(reason)
         if head.expects_at and inbound.old_version:  # it cannot be told to continue (RFC 9110 section 10.1.1)
             head.blank(head.expects_at)
+            self._last_headers = []  # the same lines in an HTTP/1.1 request mean something else
         if head.trailers_at and not head.codings:
             head.blank(head.trailers_at)
         if head.named:

@@ -91,3 +91,9 @@ def test_a_read_that_ends_another_request_does_not_count_against_the_next() -> N
     found.feed(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 90000\r\n\r\n" + b"x" * 90000 + b"GET / HTT")
     found.feed(b"P/1.1\r\nHost: a\r\n\r\n")
     assert [inbound.refused for inbound in found.requests] == [None, None]
+
+
+def test_the_same_headers_in_another_version_are_read_anew() -> None:
+    headers = b"Host: a\r\nConnection: keep-alive\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx"
+    old, new = read([b"POST / HTTP/1.0\r\n" + headers, b"POST / HTTP/1.1\r\n" + headers])
+    assert [b"Expect: 100-continue" in inbound.head.lines for inbound in (old, new)] == [False, True]
