@@ -14,7 +14,7 @@ from strangler.core.ladder import OnFailure, Rung, on_failure, rung
 from strangler.core.match import Predicate, Tree, predicates, shared
 from strangler.core.model import SAFE_METHODS, Config, Match, Missing, Route, Side, Stage, Sticky
 from strangler.core.request import Request
-from strangler.core.target import Segments, canonical, readings
+from strangler.core.target import Segments, canonical, plain, readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +94,14 @@ class Table:
 
     def decide(self, request: Request, draw: float) -> Decision:
         """Decide one request. `draw` is uniform in [0, 1), fresh for every request."""
-        path = canonical(request.path)
-        if path.ambiguous:
-            return self._decide_ambiguous(request, path.ambiguous)
-        plan = self.tree.first(request, path.segments)
-        return plan.decide(request, path.segments, draw) if plan else self.unmatched
+        segments = plain(request.path)
+        if segments is None:
+            path = canonical(request.path)
+            if path.ambiguous:
+                return self._decide_ambiguous(request, path.ambiguous)
+            segments = path.segments
+        plan = self.tree.first(request, segments)
+        return plan.decide(request, segments, draw) if plan else self.unmatched
 
     def _decide_ambiguous(self, request: Request, reason: str) -> Decision:
         """Legacy, without a copy, if every route that could match is still at legacy or shadow; else a refusal."""

@@ -19,7 +19,7 @@ LONGEST_READ = 1024  # longer ambiguous paths, and those with more readings than
 MOST_READINGS = 32  # a client could make that cost more than the request itself
 
 # Anything but these needs the slow look; nearly every path of a real application passes the fast one.
-_SIMPLE = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9\-._~!$&'()*+,=:@]+)*/?")
+_PLAIN = re.compile(r"(?:/[A-Za-z0-9\-._~!$&'()*+,=:@/]*)?")
 
 _ASCII_CASELESS = re.IGNORECASE | re.ASCII  # without ASCII, the raw byte 0xE0 would count as 0xC0
 _HEX = "(?:[0-9a-f]|%3[0-9]|%[46][1-6])"  # a hexadecimal digit, itself encoded or not
@@ -62,13 +62,21 @@ class Path:
     ambiguous: str = ""
 
 
+def plain(raw: str) -> Segments | None:
+    """Segments of a path that needs no decoding and that nobody could read differently; None for all others."""
+    if _PLAIN.fullmatch(raw) and "/." not in raw and "//" not in raw:
+        return tuple(raw[1:].split("/"))
+    return None
+
+
 def canonical(raw: str) -> Path:
     """Canonical form of the path part of a request target (no query), given as latin-1 text of the bytes that arrived.
 
     Percent-encoded unreserved characters are the characters themselves (RFC 3986 section 6.2.2.2); letter case counts.
     """
-    if _SIMPLE.fullmatch(raw):
-        return Path(tuple(raw[1:].split("/")))
+    segments = plain(raw)
+    if segments is not None:
+        return Path(segments)
     if not raw.startswith("/"):
         return Path(())  # "*" of OPTIONS: no route can name it, so it goes where everything unmatched goes
     segments = tuple(_text(_decode(segment)) for segment in raw[1:].split("/"))
