@@ -10,7 +10,7 @@ import uvloop
 
 BODY = b'{"items": ["%b"]}' % (b"x" * 185)
 assert len(BODY) == 200
-_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
 
 
 class Fixed(asyncio.Protocol):
@@ -22,7 +22,7 @@ class Fixed(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         *heads, self._rest = (self._rest + data).split(b"\r\n\r\n")
-        self._transport.write(_ANSWER * len(heads))
+        self._transport.write(ANSWER * len(heads))
 
 
 async def _serve(port: int) -> None:
