@@ -115,6 +115,10 @@ class Audience:
                 listener.transport.write(_MESSAGE)
                 await asyncio.sleep(EVERY / len(self.sockets))
 
+    def leave(self) -> None:
+        for listener in (*self.streams, *self.sockets):
+            listener.transport.abort()
+
     @property
     def lost(self) -> int:
         return sum(listener.ended for listener in (*self.streams, *self.sockets))
@@ -176,15 +180,16 @@ async def measure(streams: int, sockets: int, seconds: int, rounds: int, wrk: st
         await load(beside)
         chatting.cancel()
         await audience.converse()
-        return Verdict(streams + sockets, grown * 1024 / (streams + sockets), audience.lost, tuple(alone), tuple(beside))
+        lost = audience.lost
+        audience.leave()
+        return Verdict(streams + sockets, grown * 1024 / (streams + sockets), lost, tuple(alone), tuple(beside))
 
 
 async def _warm_up(port: int) -> None:
     """A stream and a WebSocket, so that what only the first of them costs is there."""
     audience = Audience(port)
     await audience.come(1, 1)
-    for listener in (*audience.streams, *audience.sockets):
-        listener.transport.close()
+    audience.leave()
 
 
 def _checked(load: Load) -> Load:
