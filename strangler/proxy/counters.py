@@ -20,6 +20,7 @@ class Counters:
         refusals: answers of ours, and answers cut short, by the label of their reason.
         fallbacks: requests that went to the fallback upstream.
         retries: requests sent again because a pooled connection had been closed.
+        untranslated: answers of modern that no client got because they could not be translated, by the label of the reason.
         faults: errors of ours.
     """
 
@@ -31,4 +32,5 @@ class Counters:
     refusals: Counter[str] = field(default_factory=Counter)
     fallbacks: int = 0
     retries: int = 0
+    untranslated: Counter[str] = field(default_factory=Counter)
     faults: int = 0

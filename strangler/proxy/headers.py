@@ -6,6 +6,7 @@ bounded, so that a client who invents names costs time, not space.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import IntEnum
 
@@ -23,6 +24,9 @@ END_TO_END = frozenset(
     x-frame-options x-request-id""".split()
 )
 END_TO_END_PREFIXES = (b"x-forwarded-", b"access-control-", b"sec-")
+
+
+_ODD = re.compile(rb"[^a-z0-9]")
 
 
 class Action(IntEnum):
@@ -112,6 +116,11 @@ def classify_request(name: bytes) -> Action:
 def classify_response(name: bytes) -> Action:
     """The action for a response header, by its lower-case name."""
     return _RESPONSE.get(name, Action.KEEP)
+
+
+def plain_name(name: bytes) -> bytes:
+    """A name without what servers see in its spelling: some take every character that is no letter or digit for a dash."""
+    return _ODD.sub(b"-", name.lower())
 
 
 def removable(name: bytes) -> bool:

@@ -6,11 +6,20 @@ others are kept. Pure: bytes in, bytes out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import lru_cache
 
 from strangler.proxy.forwarded import MERGED
-from strangler.proxy.headers import MAX_REMEMBERED, REQUEST_NAMES, RESPONSE_NAMES, Action, Names, allowed_in_trailer, removable
+from strangler.proxy.headers import (
+    MAX_REMEMBERED,
+    REQUEST_NAMES,
+    RESPONSE_NAMES,
+    Action,
+    Names,
+    allowed_in_trailer,
+    plain_name,
+    removable,
+)
 
 Header = tuple[bytes, bytes]
 
@@ -49,6 +58,10 @@ class Head:
                 self.lines[at] = b""
         self.headers = [header for header in self.headers if header[0].lower() not in named]
 
+    def places(self, names: Container[bytes]) -> list[int]:
+        """Where lines with these plain names stand, however they are spelled."""
+        return [at for at, line in enumerate(self.lines) if line and plain_name(line.partition(b":")[0]) in names]
+
     def blank(self, places: Sequence[int]) -> None:
         """Drop the lines at these places."""
         for at in places:
@@ -65,10 +78,12 @@ class RequestHead(Head):
         overrides_at: where the lines stand that do not go to modern.
         trailers_wanted: whether TE asks for trailers.
         expects_at: where Expect lines stand.
+        cleared: the names that `clear` has dropped.
     """
 
     __slots__ = (
         "claims",
+        "cleared",
         "expects_at",
         "host_at",
         "hosts",
@@ -90,11 +105,18 @@ class RequestHead(Head):
         self.overrides_at: list[int] = []
         self.trailers_wanted = False
         self.expects_at: list[int] = []
+        self.cleared: Container[bytes] = ()
         actions = REQUEST_NAMES
         for at, header in enumerate(headers):
             action = actions[header[0]]
             if action:
                 _SORT_REQUEST[action](self, at, header[0], header[1])
+
+    def clear(self, names: Container[bytes]) -> None:
+        """Drop what only the proxy says, by plain names, so that neither routing nor anybody else sees it."""
+        self.cleared = names
+        self.blank(self.places(names))
+        self.headers = [header for header in self.headers if plain_name(header[0]) not in names]
 
 
 class ResponseHead(Head):
@@ -113,19 +135,21 @@ class ResponseHead(Head):
                 _SORT_RESPONSE[action](self, at, header[0], header[1])
 
 
-def request_bytes(method: bytes, target: bytes, head: RequestHead, host: bytes, to_modern: bool, ours: Sequence[bytes]) -> bytes:
+def request_bytes(
+    method: bytes, target: bytes, head: RequestHead, host: bytes, left_out: Sequence[int], ours: Sequence[bytes]
+) -> bytes:
     """The head that goes to an upstream.
 
     Args:
         target: origin-form, as it arrived.
         host: value of the Host header.
-        to_modern: whether the headers that override the routing are left out.
+        left_out: places of lines that do not go to this upstream.
         ours: lines that the proxy adds.
     """
     lines = head.lines
-    if to_modern and head.overrides_at:
+    if left_out:
         lines = list(lines)
-        for at in head.overrides_at:
+        for at in left_out:
             lines[at] = b""
     first = b"%b %b HTTP/1.1" % (method, target)
     if head.host_at < 0:
@@ -144,9 +168,13 @@ def status_line(status: int, phrase: bytes) -> bytes:
     return b"HTTP/1.1 %d %b" % (status, phrase)
 
 
-def trailer_lines(trailers: Sequence[Header], actions: Names) -> list[bytes]:
-    """The lines of the trailers that may go on."""
-    return [_WRITE(trailer) for trailer in trailers if allowed_in_trailer(trailer[0], actions)]
+def trailer_lines(trailers: Sequence[Header], actions: Names, refused: Container[bytes] = ()) -> list[bytes]:
+    """The lines of the trailers that may go on; those with a `refused` plain name may not."""
+    return [
+        _WRITE(trailer)
+        for trailer in trailers
+        if allowed_in_trailer(trailer[0], actions) and not (refused and plain_name(trailer[0]) in refused)
+    ]
 
 
 _NONE: frozenset[bytes] = frozenset()

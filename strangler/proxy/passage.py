@@ -7,6 +7,7 @@ and whether the client's connection lives on. Bytes are read by the readers, wri
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from random import getrandbits, random
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -16,12 +17,14 @@ from strangler.core.ladder import OnFailure
 from strangler.core.model import SAFE_METHODS, Side
 from strangler.core.request import Request
 from strangler.proxy import answers, reasons
+from strangler.proxy.adapt import Adapter, Holding
 from strangler.proxy.counters import CLASSES
 from strangler.proxy.exchange import Exchange
 from strangler.proxy.forwarded import client_address, set_lines
 from strangler.proxy.framing import CHUNKED, CLOSE, NO_BODY, as_chunk, last_chunk
 from strangler.proxy.headers import REQUEST_NAMES, RESPONSE_NAMES
-from strangler.proxy.heads import request_bytes, response_bytes, trailer_lines
+from strangler.proxy.heads import ResponseHead, request_bytes, response_bytes, trailer_lines
+from strangler.proxy.identities import Outcome
 from strangler.proxy.inbound import Inbound
 from strangler.proxy.reasons import Reason
 from strangler.proxy.response import Response, ResponseReader
@@ -45,6 +48,7 @@ class Passage:
     """
 
     __slots__ = (
+        "_adapter",
         "_address",
         "_body_sent",
         "_chunked_out",
@@ -53,6 +57,7 @@ class Passage:
         "_fell_back",
         "_first_byte",
         "_head_sent",
+        "_holding",
         "_keep",
         "_offered",
         "_reason",
@@ -64,7 +69,9 @@ class Passage:
         "_side",
         "_started",
         "_status",
+        "_target",
         "_upstream",
+        "_user",
         "client",
         "connection",
         "inbound",
@@ -84,6 +91,10 @@ class Passage:
         self._upstream = ""
         self._address = ""
         self._request_id = b""
+        self._user: bytes | None = None
+        self._adapter: Adapter | None = None
+        self._holding: Holding | None = None
+        self._target = inbound.target
         self._offered = b""  # the protocol that the upstream was asked to switch to
         self._fell_back = self._retried = False
         self._body_sent = self._request_ended = False
@@ -96,8 +107,10 @@ class Passage:
 
     def begin(self) -> None:
         """Decide, and ask an upstream or answer."""
-        inbound = self.inbound
+        inbound, claimed = self.inbound, self._routing.claimed
         self._request_id = _request_id(inbound) if inbound.head.request_ids else new_id()
+        if claimed and inbound.head.cleared is not claimed:
+            inbound.head.clear(claimed)
         if inbound.refused is not None:
             self.answer(inbound.refused)
             return
@@ -157,10 +170,44 @@ class Passage:
             client.proxy.fault(error)
             return table.on_error()
 
-    def _ask(self, upstream: str, side: Side, fresh: bool = False) -> None:
-        """Send the request to an upstream, on a new connection if need be or if `fresh`."""
+    def _ask(self, upstream: str, side: Side) -> None:
+        """Have an upstream serve the request: translated for it, and saying who the user is, if it wants that."""
         self._upstream, self._side = upstream, side
-        pool = self._routing.pools[upstream]
+        routing = self._routing
+        if routing.extras:
+            self._adapter = self._holding = self._user = None
+            if side is _MODERN and not self._adapt():
+                self.answer(reasons.ADAPT_PATH)
+                return
+            identities = routing.identities.get(upstream)
+            if identities is not None:
+                about = self._about()
+                identities.introduce(self, self.inbound.head.headers, self.inbound.host or b"", about, self._request_id)
+                return
+        self._send()
+
+    def _adapt(self) -> bool:
+        """Take up the route's translation, if it has one; whether the path can be translated."""
+        route = self._decision.route if self._decision else None
+        self._adapter = self._routing.adapters.get(route.index) if route else None
+        target = self._adapter.target(self.inbound.target) if self._adapter else self.inbound.target
+        self._target = target or b""
+        return target is not None
+
+    def introduced(self, outcome: Outcome) -> None:
+        """It is known who the user is, or that it cannot be known: then modern is not asked."""
+        if self.over:
+            return
+        if isinstance(outcome, Reason):
+            self._upstream = ""  # it was not asked
+            self._fail(outcome, stale=False)
+        else:
+            self._user = outcome
+            self._send()
+
+    def _send(self, fresh: bool = False) -> None:
+        """Send the request, on a new connection if need be or if `fresh`."""
+        pool = self._routing.pools[self._upstream]
         connection = None if fresh else pool.take(self.inbound.method in SAFE_METHODS)
         if connection is None:
             pool.connect(self)
@@ -203,12 +250,13 @@ class Passage:
         if inbound.complete and not self._request_ended:
             self._request_ended = True
             if inbound.framing is CHUNKED:
-                pieces.append(last_chunk(trailer_lines(inbound.trailers, REQUEST_NAMES)))
+                pieces.append(last_chunk(trailer_lines(inbound.trailers, REQUEST_NAMES, self._routing.claimed)))
 
     def _request_head(self, pool: Pool) -> bytes:
-        inbound, client = self.inbound, self.client
-        head, host = inbound.head, inbound.host
-        ours = [set_lines(client.peer, head.claims, host or b"", _SCHEME, b"1.0" if inbound.old_version else b"1.1")]
+        inbound = self.inbound
+        head, host, target = inbound.head, inbound.host, inbound.target
+        left_out: Sequence[int] = head.overrides_at if self._side is _MODERN else ()
+        ours = [self._about()]
         if head.request_ids != [self._request_id]:
             head.blank(head.request_ids_at)
             ours.append(b"X-Request-Id: " + self._request_id)
@@ -218,7 +266,19 @@ class Passage:
             ours += self._connection_lines()
         if host is None or not pool.preserves_host:
             host = pool.host
-        return request_bytes(inbound.method.encode(), inbound.target, head, host, self._side is _MODERN, ours)
+        if self._adapter is not None:
+            target = self._target
+            left_out = [*left_out, *self._adapter.left_out(head)]
+            ours += self._adapter.lines
+        if self._user is not None:
+            ours.append(self._routing.identities[self._upstream].line(self._user))
+        return request_bytes(inbound.method.encode(), target, head, host, left_out, ours)
+
+    def _about(self) -> bytes:
+        """The lines that tell an upstream where the request came from."""
+        inbound, client = self.inbound, self.client
+        version = b"1.0" if inbound.old_version else b"1.1"
+        return set_lines(client.peer, inbound.head.claims, inbound.host or b"", _SCHEME, version)
 
     def _connection_lines(self) -> list[bytes]:
         """TE and Upgrade hold for one hop, so each is offered anew (RFC 9110 sections 7.8 and 10.1.4)."""
@@ -248,6 +308,9 @@ class Passage:
         if response.status == 101:
             self._switch(connection, response)
             return
+        if self._adapter is not None and not self._head_sent and self._adapter.translates:
+            self._hold(connection, response, self._adapter)
+            return
         pieces = [] if self._head_sent else [self._response_head(response)]
         if reader.body or self._chunked_out:
             self._add_answer(pieces, reader)
@@ -257,6 +320,50 @@ class Passage:
             self._finish(connection)
         elif reader.broken:
             self._cut_short(reasons.BAD_RESPONSE)
+
+    def _hold(self, connection: UpstreamConnection, response: Response, adapter: Adapter) -> None:
+        """Keep the answer back until it is whole, and have it translated then."""
+        reader, holding = connection.reader, self._holding
+        if holding is None:
+            fate = adapter.fate(response)
+            if fate is False:
+                self._adapter = None
+                self.receive()
+                return
+            if isinstance(fate, Reason):
+                self._give_up(fate)
+                return
+            holding = self._holding = Holding(response)
+        if not holding.add(reader):
+            self._give_up(reasons.ADAPT_TOO_LARGE)
+        elif reader.broken:
+            self._give_up(reasons.BAD_RESPONSE)
+        elif reader.complete:
+            self._release(connection)
+            adapter.translate(response, holding.body, self.client.proxy.hooks, self._translated)
+
+    def _translated(self, outcome: Response | Reason, body: bytes) -> None:
+        """The answer was translated, or cannot be. Does not raise."""
+        if self.over:
+            return
+        try:
+            if isinstance(outcome, Reason):
+                self._give_up(outcome)
+                return
+            head = self._response_head(outcome)
+            self._response_bytes = len(body)
+            write(self.client.transport, [head, body] if body else [head])
+            self._settle(None)
+            self.client.finished(self.inbound, self._keep)
+        except Exception as error:
+            self.client.proxy.fault(error)
+            self.break_off()
+
+    def _give_up(self, reason: Reason) -> None:
+        """Modern has answered, but not one byte of it can go on."""
+        self._drop_upstream()
+        self.client.proxy.counters.untranslated[reason.label] += 1
+        self._fail(reason, stale=False)
 
     def _add_answer(self, pieces: list[bytes], reader: ResponseReader) -> None:
         """Add what has arrived of the answer's body, and its end."""
@@ -279,6 +386,8 @@ class Passage:
         self._status = response.status
         self._first_byte = perf_counter()
         inbound, head = self.inbound, response.head
+        if self._routing.identities:
+            self._note_changes(head)
         old = inbound.old_version
         unsized = response.framing is CHUNKED or response.framing is CLOSE
         self._delimited = not (unsized and old)
@@ -297,13 +406,22 @@ class Passage:
             ours.append(b"Connection: keep-alive")
         return response_bytes(response.status, response.phrase, head, ours)
 
-    def _finish(self, connection: UpstreamConnection) -> None:
-        """The answer is complete."""
+    def _note_changes(self, head: ResponseHead | None) -> None:
+        """What was known of this user may not be true any more; before the client hears of it, and once all is over."""
+        for identities in self._routing.identities.values():
+            identities.heard(self.inbound.method, self.inbound.head.headers, self._upstream, head)
+
+    def _release(self, connection: UpstreamConnection) -> None:
+        """The upstream has said all: the next request may have its connection."""
         self.connection = None
         if connection.reader.clean and self._request_ended and connection.writable:
             connection.pool.put(connection)
         else:
             connection.close()
+
+    def _finish(self, connection: UpstreamConnection) -> None:
+        """The answer is complete."""
+        self._release(connection)
         self._settle(None)
         self.client.finished(self.inbound, self._keep)
 
@@ -342,7 +460,7 @@ class Passage:
             return
         if self._head_sent:
             self._cut_short(reasons.TRUNCATED)
-        elif connection.reader.started:
+        elif connection.reader.started and self._holding is None:
             self.answer(reason)
         else:
             self._fail(reason, stale=connection.reused and reason is reasons.RESET)
@@ -371,7 +489,7 @@ class Passage:
         if stale and repeatable and not self._retried:
             self._retried = True
             self.client.proxy.counters.retries += 1
-            self._ask(self._upstream, self._side, fresh=True)
+            self._send(fresh=True)
         elif decision.fallback and repeatable and not self._fell_back:
             self._fell_back, self._retried = True, False
             self.client.proxy.counters.fallbacks += 1
@@ -419,6 +537,8 @@ class Passage:
             return
         self.over = True
         self._reason = reason
+        if self._routing.identities and self._upstream:
+            self._note_changes(None)
         proxy = self.client.proxy
         counters = proxy.counters
         counters.requests += 1

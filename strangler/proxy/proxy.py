@@ -7,19 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
+from array import array
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from strangler.core.changes import PLACES, Changes
 from strangler.core.decide import Table
 from strangler.core.errors import UsageError
-from strangler.core.model import Address, Listener
+from strangler.core.model import Address, Config, Listener
+from strangler.proxy.adapt import Adapter, adapters_for
 from strangler.proxy.client import ClientConnection
 from strangler.proxy.counters import Counters
 from strangler.proxy.deadlines import TICK, Deadlines
 from strangler.proxy.door import Door
 from strangler.proxy.exchange import Observe
+from strangler.proxy.headers import plain_name
+from strangler.proxy.hooks import Hooks
+from strangler.proxy.identities import Identities
+from strangler.proxy.key import find_key
 from strangler.proxy.origins import Origins
 from strangler.proxy.pool import Pool
 from strangler.proxy.tunnel import Tunnel
@@ -30,11 +38,22 @@ log = logging.getLogger("strangler.proxy")
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """What one request needs to be routed: swapped as one, so that a table never meets another table's pools."""
+    """What one request needs to be routed: swapped as one, so that a table never meets another table's pools.
+
+    Attributes:
+        adapters: translations by the index of their route.
+        identities: by the upstream that is told who the users are.
+        claimed: plain names of the headers that say so; a client's own go nowhere.
+        extras: whether there is any of these.
+    """
 
     table: Table
     pools: Mapping[str, Pool]
     origins: Origins
+    adapters: Mapping[int, Adapter]
+    identities: Mapping[str, Identities]
+    claimed: frozenset[bytes]
+    extras: bool
 
 
 class Proxy:
@@ -45,9 +64,12 @@ class Proxy:
         observe: called once for every finished request; must be quick, and what it raises is only counted.
         routing: in force for new requests; those in flight keep theirs.
         stopping: whether answers end their connection.
+        hooks: the threads in which answers are translated.
     """
 
-    def __init__(self, table: Table, doors: Sequence[Door], observe: Observe | None, tick: float) -> None:
+    def __init__(
+        self, table: Table, doors: Sequence[Door], observe: Observe | None, tick: float, changes: Changes | None
+    ) -> None:
         self.counters = Counters()
         self.observe = observe
         self.stopping = False
@@ -55,10 +77,12 @@ class Proxy:
         self.tunnels: set[Tunnel] = set()
         self.upstream_connections: set[UpstreamConnection] = set()
         self._doors = doors
+        self._changes = changes or Changes(array("Q", bytes(8 * PLACES)))
         self._faults: set[tuple[str, str, int]] = set()
         self._empty = asyncio.Event()
-        self.routing = self._routing_for(table, {})
         self.deadlines = Deadlines(asyncio.get_running_loop(), self.fault, tick)
+        self.hooks = Hooks(self.deadlines)
+        self.routing = self._routing_for(table, None)
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -76,9 +100,9 @@ class Proxy:
 
     def use(self, table: Table) -> None:
         """Decide by `table` from the next request on. Raises UsageError, and keeps the old one, if it asks too much."""
-        old = self.routing.pools
+        old = self.routing
         self.routing = self._routing_for(table, old)
-        for name, pool in old.items():
+        for name, pool in old.pools.items():
             if self.routing.pools.get(name) is not pool:
                 pool.retire()
 
@@ -101,6 +125,7 @@ class Proxy:
             pool.close()
         for connection in list(self.upstream_connections):
             connection.close()
+        self.hooks.stop()
         self.deadlines.stop()
 
     # What the connections call.
@@ -127,25 +152,46 @@ class Proxy:
             self._empty.set()
 
     def fault(self, error: Exception) -> None:
-        """An error of ours: counted, and logged the first time it comes from this place. No request data is logged."""
+        """An error of ours: counted, and logged once. No request data is logged."""
         self.counters.faults += 1
+        self.complain("error in the proxy", error)
+
+    def complain(self, about: str, error: BaseException) -> None:
+        """Log an error the first time it comes from this place."""
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
         place = (type(error).__name__, trace.tb_frame.f_code.co_filename if trace else "", trace.tb_lineno if trace else 0)
         if place not in self._faults:
             self._faults.add(place)
-            log.error("error in the proxy, logged once: %s", place[0], exc_info=error)
+            log.error("%s, logged once: %s", about, place[0], exc_info=error)
 
-    def _routing_for(self, table: Table, old: Mapping[str, Pool]) -> Routing:
-        """The routing of a table, with the pools of upstreams that have not changed."""
+    def _routing_for(self, table: Table, old: Routing | None) -> Routing:
+        """The routing of a table, with the pools of upstreams that have not changed, and what is known of their users."""
         upstreams = table.config.upstreams
         for name, upstream in upstreams.items():
             if upstream.url.scheme != "http":
                 raise UsageError(f"upstreams.{name}: {upstream.url.scheme} is not there yet; use an http:// url")
-        kept = {name: pool for name, pool in old.items() if upstreams.get(name) == pool.upstream}
+        known = old.pools if old else {}
+        kept = {name: pool for name, pool in known.items() if upstreams.get(name) == pool.upstream}
         pools = {name: kept.get(name) or Pool(name, upstream, self) for name, upstream in upstreams.items()}
-        return Routing(table, pools, Origins(upstream.url for upstream in upstreams.values()))
+        origins = Origins(upstream.url for upstream in upstreams.values())
+        adapters = adapters_for(table.config, self.complain)
+        identities = self._identities_for(table.config, pools, old.identities if old else {})
+        claimed = frozenset(plain_name(each.identity.header.encode()) for each in identities.values())
+        return Routing(table, pools, origins, adapters, identities, claimed, bool(adapters or identities))
+
+    def _identities_for(
+        self, config: Config, pools: Mapping[str, Pool], old: Mapping[str, Identities]
+    ) -> Mapping[str, Identities]:
+        asked = {name: upstream.identity for name, upstream in config.upstreams.items() if upstream.identity}
+        key = find_key(os.environ, config.folder) if asked else b""
+        made = {}
+        for name, identity in asked.items():
+            pool, known = pools[identity.ask], old.get(name)
+            same = known is not None and (known.identity, known.pool, known.key) == (identity, pool, key)
+            made[name] = known if known and same else Identities(name, identity, key, pool, self._changes, self.fault)
+        return made
 
 
 async def start(
@@ -155,17 +201,19 @@ async def start(
     sockets: Sequence[socket.socket] = (),
     observe: Observe | None = None,
     tick: float = TICK,
+    changes: Changes | None = None,
 ) -> Proxy:
     """Listen, and serve by `table`, on the running loop.
 
     Args:
         sockets: that listen already, one for each listener; without them each listener is bound here.
         tick: seconds between two looks at the deadlines.
+        changes: where all workers note that users may have logged in or out; without it this one is alone.
 
     Raises UnreachableError if an address cannot be bound, UsageError if the configuration asks for what is not there yet.
     """
     held: Sequence[socket.socket | None] = sockets or [None] * len(listeners)
     doors = [Door(listener, sock) for listener, sock in zip(listeners, held, strict=True)]
-    proxy = Proxy(table, doors, observe, tick)
+    proxy = Proxy(table, doors, observe, tick, changes)
     await proxy.listen()
     return proxy

@@ -19,7 +19,7 @@ ARRIVED = [
 def test_a_request() -> None:
     head = RequestHead(list(ARRIVED), trusted=False)
     head.remove_named()
-    built = request_bytes(b"GET", b"/a", head, b"b.example", to_modern=False, ours=[b"Via: x"])
+    built = request_bytes(b"GET", b"/a", head, b"b.example", (), [b"Via: x"])
     assert built == (
         b"GET /a HTTP/1.1\r\nHost: b.example\r\nCookie: a\r\ncookie: b\r\n"
         b"X-Original-URL: /x\r\nContent-Length: 7\r\nVia: x\r\n\r\n"
@@ -29,13 +29,13 @@ def test_a_request() -> None:
 
 def test_the_same_request_for_modern_and_then_for_legacy() -> None:
     head = RequestHead(list(ARRIVED), trusted=False)
-    assert b"Original" not in request_bytes(b"GET", b"/", head, b"h", to_modern=True, ours=[])
-    assert b"Original" in request_bytes(b"GET", b"/", head, b"h", to_modern=False, ours=[])
+    assert b"Original" not in request_bytes(b"GET", b"/", head, b"h", head.overrides_at, [])
+    assert b"Original" in request_bytes(b"GET", b"/", head, b"h", (), [])
 
 
 def test_a_request_without_host() -> None:
     head = RequestHead([(b"A", b"1")], trusted=False)
-    assert request_bytes(b"GET", b"/", head, b"h", to_modern=False, ours=[]) == b"GET / HTTP/1.1\r\nHost: h\r\nA: 1\r\n\r\n"
+    assert request_bytes(b"GET", b"/", head, b"h", (), []) == b"GET / HTTP/1.1\r\nHost: h\r\nA: 1\r\n\r\n"
 
 
 def test_a_response() -> None:
