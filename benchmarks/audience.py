@@ -115,9 +115,12 @@ class Audience:
                 listener.transport.write(_MESSAGE)
                 await asyncio.sleep(EVERY / len(self.sockets))
 
-    def leave(self) -> None:
+    async def leave(self) -> None:
+        """Close all of them."""
         for listener in (*self.streams, *self.sockets):
             listener.transport.abort()
+        while not all(listener.ended for listener in (*self.streams, *self.sockets)):
+            await asyncio.sleep(0.01)
 
     @property
     def lost(self) -> int:
@@ -181,7 +184,7 @@ async def measure(streams: int, sockets: int, seconds: int, rounds: int, wrk: st
         chatting.cancel()
         await audience.converse()
         lost = audience.lost
-        audience.leave()
+        await audience.leave()
         return Verdict(streams + sockets, grown * 1024 / (streams + sockets), lost, tuple(alone), tuple(beside))
 
 
@@ -189,7 +192,7 @@ async def _warm_up(port: int) -> None:
     """A stream and a WebSocket, so that what only the first of them costs is there."""
     audience = Audience(port)
     await audience.come(1, 1)
-    audience.leave()
+    await audience.leave()
 
 
 def _checked(load: Load) -> Load:
