@@ -134,7 +134,7 @@ class Supervisor:
 
     def _hire(self) -> None:
         workers = self._plan["workers"] or _cores()
-        self._arena = new_arena(workers + 1)
+        self._arena = new_arena(workers + 2)  # of the dead, of each worker, and what the workers tell each other
         public = [(number, listening.sock.fileno()) for number, listening in self._holdings.public]
         admin = [listening.sock.fileno() for listening in self._holdings.admin]
         for number in range(1, workers + 1):
@@ -152,10 +152,11 @@ class Supervisor:
             heir.ready()
         self._holdings.own()
         self._handover = Handover(self._loop, self._holdings.offer, self._leave_to)
-        for number, listening in self._holdings.public:
-            console.say(f"strangler serves {_url(listening.address, self._plan['schemes'][number])}", console.OUT)
-        for listening in self._holdings.admin:
-            self._say(f"admin address {_url(listening.address, 'http')} (/metrics, /healthz, /readyz)")
+        schemes = self._plan["schemes"]
+        for url in dict.fromkeys(_url(listening.address, schemes[number]) for number, listening in self._holdings.public):
+            console.say(f"strangler serves {url}", console.OUT)
+        for url in dict.fromkeys(_url(listening.address, "http") for listening in self._holdings.admin):
+            self._say(f"admin address {url} (/metrics, /healthz, /readyz)")
         tell_service_manager(f"READY=1\nMAINPID={os.getpid()}")
 
     # The file.
