@@ -20,6 +20,8 @@ from strangler.control.lifeline import begin, say_and_end
 from strangler.control.shortfalls import shortfalls
 from strangler.core.errors import ConfigError, UsageError
 from strangler.core.model import Config, Listener
+from strangler.proxy.adapt import check_hooks
+from strangler.proxy.key import find_key
 
 
 def read(path: Path, environ: Mapping[str, str], held: str) -> tuple[Head, bytes]:
@@ -35,6 +37,9 @@ def read(path: Path, environ: Mapping[str, str], held: str) -> tuple[Head, bytes
         config = load(path, environ)
         missed = shortfalls(config)
         check_writable(config.log)
+        check_hooks(config)
+        if any(upstream.identity for upstream in config.upstreams.values()):
+            find_key(environ, config.folder)
     except UsageError as error:
         return {"is": "problems", "text": str(error), "listed": isinstance(error, ConfigError), "digest": digest}, b""
     listen = _unpack(held) if held else config.listen

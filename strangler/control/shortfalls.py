@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from strangler.core.errors import UsageError
-from strangler.core.model import Adapt, Config, Route, Stage
+from strangler.core.model import Config, Route, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,7 @@ SHORTFALLS: tuple[Shortfall, ...] = (
     Shortfall(
         "listen.engine: only native is there", lambda config: any(listener.engine != "native" for listener in config.listen), True
     ),
-    Shortfall(
-        "upstreams.identity: modern is not told who the user is", lambda c: any(u.identity for u in c.upstreams.values()), True
-    ),
     Shortfall("an https upstream: TLS is not spoken", lambda c: any(u.url.scheme == "https" for u in c.upstreams.values()), True),
-    Shortfall("routes.adapt: nothing is translated", _any_route(lambda route: route.adapt != Adapt()), refused=True),
     Shortfall(
         "stage shadow and canary: nothing is copied or compared",
         _any_route(lambda route: route.stage in (Stage.SHADOW, Stage.CANARY)),

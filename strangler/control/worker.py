@@ -17,11 +17,12 @@ from contextlib import contextmanager, suppress
 import uvloop
 
 from strangler.control.access import AccessLog, open_log
-from strangler.control.cells import Region
+from strangler.control.cells import Region, board
 from strangler.control.frames import Head
 from strangler.control.lifeline import Settings, begin
 from strangler.control.line import Line
 from strangler.control.tally import Tally
+from strangler.core.changes import PLACES, Changes
 from strangler.core.decide import Table
 from strangler.core.errors import StranglerError
 from strangler.core.model import Config, Log
@@ -40,6 +41,7 @@ class Worker:
         self._listeners = [number for number, _ in settings["sockets"]]
         self._sockets = [socket.socket(fileno=descriptor) for _, descriptor in settings["sockets"]]
         self._tally = Tally(Region(settings["arena"], settings["slot"]))
+        self._changes = Changes(board(settings["arena"])[:PLACES])
         self._log: AccessLog | None = None
         self._log_lost = 0
         self._proxy: Proxy | None = None
@@ -72,7 +74,9 @@ class Worker:
                 table = await asyncio.to_thread(_table, body)
             if self._proxy is None:
                 listeners = [table.config.listen[number] for number in self._listeners]
-                self._proxy = await start(table, listeners=listeners, sockets=self._sockets, observe=self._observe)
+                self._proxy = await start(
+                    table, listeners=listeners, sockets=self._sockets, observe=self._observe, changes=self._changes
+                )
                 gc.collect()
                 gc.freeze()  # the table lives as long as the worker: no collection needs to look at it again
             else:

@@ -14,7 +14,7 @@ PLACES = 65_536
 class Changes:
     """The table. `times` are nanoseconds on the machine's monotonic clock, 0 at first; each is written as a whole."""
 
-    def __init__(self, times: MutableSequence[int]) -> None:
+    def __init__(self, times: MutableSequence[int] | memoryview) -> None:
         self._times = times
 
     def places(self, marks: Iterable[bytes]) -> tuple[int, ...]:

@@ -147,15 +147,24 @@ class Adapter:
 def adapters_for(config: Config, complain: Complain) -> Mapping[int, Adapter]:
     """The translations of a configuration, by the index of their route. Raises UsageError for hooks that cannot be used."""
     routes = [route for route in config.routes if route.adapt != _NOTHING]
-    hooks, problems = {}, []
-    for name in dict.fromkeys(route.adapt.response.python for route in routes):
+    hooks = check_hooks(config)
+    return {route.index: Adapter(route, hooks[route.adapt.response.python], complain) for route in routes}
+
+
+def check_hooks(config: Config) -> Mapping[str, Hook | None]:
+    """The hooks by the name that routes give them; None for "". Raises UsageError with all that cannot be used."""
+    hooks: dict[str, Hook | None] = {"": None}
+    problems = []
+    for route in config.routes:
+        name = route.adapt.response.python
         try:
-            hooks[name] = load_hook(name, config.folder) if name else None
+            if name not in hooks:
+                hooks[name] = load_hook(name, config.folder)
         except UsageError as error:
-            problems.append(f"adapt.response.python: {error}")
+            problems.append(f"routes[{route.index}].adapt.response.python: {error}")
     if problems:
         raise UsageError("; ".join(problems))
-    return {route.index: Adapter(route, hooks[route.adapt.response.python], complain) for route in routes}
+    return hooks
 
 
 class Holding:
