@@ -1,6 +1,8 @@
 """``python -m sample_modern``"""
 
 import argparse
+import os
+from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
@@ -10,6 +12,7 @@ from sample_modern import planted, seed
 from sample_modern.app import create_app
 
 PROGRAM = "sample_modern"
+KEY_VARIABLE = "STRANGLER_IDENTITY_KEY"
 
 
 def main() -> None:
@@ -29,6 +32,9 @@ def _parser() -> argparse.ArgumentParser:
         "--seed-tables", type=_tables, default=seed.TABLES, metavar="TABLE,…", help=f"of {', '.join(seed.TABLES)}"
     )
     parser.add_argument("--build", default="1", help="what the x-build header says (default: %(default)s)")
+    parser.add_argument(
+        "--identity-key", type=_key, metavar="FILE", help="what the proxy signs x-user with (default: $STRANGLER_IDENTITY_KEY)"
+    )
     return parser
 
 
@@ -42,6 +48,7 @@ def _create(arguments: argparse.Namespace) -> Starlette:
             tables=arguments.seed_tables,
             reset=arguments.reset,
             build=arguments.build,
+            identity_key=arguments.identity_key or os.environ.get(KEY_VARIABLE, "").strip().encode(),
         )
     except SQLAlchemyError as error:
         process.stop(PROGRAM, process.DATABASE, f"the database cannot be used: {str(error).splitlines()[0]}")
@@ -53,6 +60,13 @@ def _planted(text: str) -> str:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text
+
+
+def _key(text: str) -> bytes:
+    try:
+        return Path(text).read_bytes().strip()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text} cannot be read: {error.strerror}") from None
 
 
 def _tables(text: str) -> tuple[str, ...]:

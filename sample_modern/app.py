@@ -25,6 +25,7 @@ def create_app(
     tables: Collection[str] = seed.TABLES,
     reset: bool = False,
     build: str = "1",
+    identity_key: bytes = b"",
     clock: Callable[[], datetime] = moments.now,
     pause: Callable[[float], None] = time.sleep,
 ) -> Starlette:
@@ -42,7 +43,7 @@ def create_app(
         lifespan=_lifespan,
     )
     app.router.redirect_slashes = False  # a redirect of the framework's own would name this host
-    app.state.shop = Shop(engine, clock, pause, chosen)
+    app.state.shop = Shop(engine, clock, pause, chosen, identity_key)
     return app
 
 

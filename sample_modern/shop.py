@@ -13,12 +13,13 @@ from sample_modern.planted import Planted
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """One running modern application."""
+    """One running modern application. Without an `identity_key` it believes nobody who says who is asking."""
 
     engine: Engine
     clock: Callable[[], datetime]
     pause: Callable[[float], None]
     planted: Planted
+    identity_key: bytes = b""
 
     def rows(self, statement: Executable) -> list[Row[Any]]:
         """All rows of one query."""

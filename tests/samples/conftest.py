@@ -12,6 +12,8 @@ from sample_modern.app import create_app as create_modern
 
 NOW = datetime(2026, 7, 31, 22, 30, tzinfo=UTC)  # in Amsterdam it is August already
 
+KEY = b"the samples' tests share this key"
+
 
 @contextmanager
 def running(app: Starlette) -> Iterator[Starlette]:
@@ -25,7 +27,9 @@ def legacy_over(folder: Path) -> Starlette:
 
 def modern_over(folder: Path, planted_ids: str, pauses: list[float] | None = None) -> Starlette:
     noted = [] if pauses is None else pauses
-    return create_modern(f"sqlite:///{folder}/modern.db", planted_ids=planted_ids, clock=lambda: NOW, pause=noted.append)
+    return create_modern(
+        f"sqlite:///{folder}/modern.db", planted_ids=planted_ids, clock=lambda: NOW, pause=noted.append, identity_key=KEY
+    )
 
 
 def client_of(app: Starlette) -> AsyncClient:
