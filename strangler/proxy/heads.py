@@ -216,10 +216,13 @@ def _upgrade(head: Head, at: int, name: bytes, value: bytes) -> None:
 
 
 def _length(head: Head, at: int, name: bytes, value: bytes) -> None:
-    head.lengths.append(value)
+    digits = value.strip(b" \t")
+    if digits[:1] == b"0":  # 010 is octal to some, and thousands of zeros are too many for int()
+        digits = digits.lstrip(b"0") or b"0"
+    head.lengths.append(digits)
     head.lengths_at.append(at)
-    if value[:1] == b"0":  # 010 is octal to some
-        head.lines[at] = b"%b: %d" % (name, int(value))
+    if digits != value:
+        head.lines[at] = name + b": " + digits
 
 
 def _coding(head: Head, at: int, name: bytes, value: bytes) -> None:
