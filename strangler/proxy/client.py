@@ -17,6 +17,7 @@ from strangler.proxy import answers, reasons
 from strangler.proxy.deadlines import NEVER
 from strangler.proxy.inbound import Inbound, RequestReader
 from strangler.proxy.passage import Passage, new_id
+from strangler.proxy.secured import Secured
 
 if TYPE_CHECKING:
     from strangler.proxy.door import Door
@@ -44,6 +45,7 @@ class ClientConnection(asyncio.Protocol):
 
     Attributes:
         passage: the request being served.
+        scheme: that the client uses, ``http`` or ``https``.
         writable: False while the client takes less than it is given.
         deadline: when it is late, on the loop's clock.
     """
@@ -61,6 +63,7 @@ class ClientConnection(asyncio.Protocol):
         "peer",
         "proxy",
         "reader",
+        "scheme",
         "transport",
         "writable",
     )
@@ -82,6 +85,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self.scheme = b"https" if isinstance(transport, Secured) else b"http"
         self.peer = self.door.peer(transport.get_extra_info("peername"))
         self.reader = RequestReader(self.door.limits, self.peer)
         self._idle = float(self.door.limits.idle)
@@ -104,7 +108,9 @@ class ClientConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         self._leave()
         self._state = State.CLOSING
-        return False
+        self._unsent = self.transport.get_write_buffer_size()
+        self.deadline = self.proxy.deadlines.now + self._idle
+        return False  # the transport writes what is left and closes itself
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
@@ -159,11 +165,15 @@ class ClientConnection(asyncio.Protocol):
     def cut_short(self, delimited: bool) -> None:
         """Close in the middle of an answer.
 
-        A body that only the close delimits would look complete, so the connection is reset after what is left is written.
+        A body that only the close delimits would look complete, so the connection is reset after what is left is written;
+        with TLS it ends without being told so, which means the same (RFC 9112 section 9.8), but what is left is lost.
         """
         self.passage = None
         if not delimited:
             self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            if not self.transport.can_write_eof():
+                self.abort()
+                return
         self._close()
 
     def abort(self) -> None:
@@ -261,8 +271,9 @@ class ClientConnection(asyncio.Protocol):
             passage.client_gone()
 
     def _end(self, linger: bool) -> None:
-        """Close once the answer is out. A client that still sends gets time to read it: closing would reset it away."""
-        if not linger:
+        """Close once the answer is out. A client that still sends gets time to read it: closing would reset it away, except
+        with TLS, which waits by itself for the other side to close."""
+        if not linger or not self.transport.can_write_eof():
             self._close()
             return
         self._state = State.LINGERING
@@ -275,7 +286,7 @@ class ClientConnection(asyncio.Protocol):
     def _close(self) -> None:
         self._state = State.CLOSING
         self._unsent = self.transport.get_write_buffer_size()
-        self.deadline = self.proxy.deadlines.now + self._idle
+        self.deadline = self.proxy.deadlines.now + (self._idle if self._unsent else LINGER)
         self.transport.close()
 
     def _fault(self, error: Exception) -> None:

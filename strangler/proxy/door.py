@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import socket
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -20,24 +21,29 @@ class Door:
     """A listener at work.
 
     Args:
+        context: to speak TLS with; None for plain HTTP.
         sock: a socket that listens already and belongs to whoever made it, with its file; None: the door makes its own.
 
     Attributes:
+        context, limits, networks: for clients that come from now on; those who are there keep theirs.
         open: client connections there are now.
         address: where it really listens (a port 0 has become a port).
     """
 
-    def __init__(self, listener: Listener, sock: socket.socket | None = None) -> None:
+    def __init__(self, listener: Listener, context: ssl.SSLContext | None = None, sock: socket.socket | None = None) -> None:
         if listener.engine != "native":
             raise UsageError(f"listen {listener.address}: engine {listener.engine} is not there yet; use native")
-        if listener.tls is not None:
-            raise UsageError(f"listen {listener.address}: tls is not there yet; put a TLS terminator in front")
-        self.limits = listener.limits
-        self.networks = listener.trusted_proxies
         self.address = listener.address
+        self.use(listener, context)
         self.open = 0
         self._sock = sock
         self._server: asyncio.AbstractServer | None = None
+
+    def use(self, listener: Listener, context: ssl.SSLContext | None) -> None:
+        """Receive clients as `listener` says; its address stays what it was."""
+        self.context = context
+        self.limits = listener.limits
+        self.networks = listener.trusted_proxies
 
     @property
     def full(self) -> bool:

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from strangler.proxy.client import ClientConnection
     from strangler.proxy.pool import Pool
 
-_SCHEME = b"http"
 _MODERN, _LEGACY = Side.MODERN, Side.LEGACY
 
 
@@ -278,7 +277,7 @@ class Passage:
         """The lines that tell an upstream where the request came from."""
         inbound, client = self.inbound, self.client
         version = b"1.0" if inbound.old_version else b"1.1"
-        return set_lines(client.peer, inbound.head.claims, inbound.host or b"", _SCHEME, version)
+        return set_lines(client.peer, inbound.head.claims, inbound.host or b"", client.scheme, version)
 
     def _connection_lines(self) -> list[bytes]:
         """TE and Upgrade hold for one hop, so each is offered anew (RFC 9110 sections 7.8 and 10.1.4)."""
@@ -396,7 +395,7 @@ class Passage:
         if head.trailers_at and not self._chunked_out:
             head.blank(head.trailers_at)
         if head.locations_at or head.cookies_at:
-            self._routing.origins.translate(head, _SCHEME, inbound.host)
+            self._routing.origins.translate(head, self.client.scheme, inbound.host)
         ours = []
         if self._chunked_out or (response.coded and not old):
             ours.append(b"Transfer-Encoding: chunked")

@@ -6,17 +6,21 @@ It knows nothing of requests, except whether one may be sent twice.
 from __future__ import annotations
 
 import asyncio
+import logging
 import select
+import ssl
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from strangler.core.model import Upstream
-from strangler.proxy import reasons
+from strangler.proxy.dial import DialError, dial
 from strangler.proxy.reasons import Reason
 from strangler.proxy.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
     from strangler.proxy.proxy import Proxy
+
+log = logging.getLogger("strangler.proxy")
 
 MAX_IDLE = 256  # connections kept for one upstream
 
@@ -36,6 +40,7 @@ class Pool:
 
     Attributes:
         host: value of the Host header that it gets, if the client's own is not preserved or there is none.
+        context: to speak TLS with on new connections; None for plain HTTP.
     """
 
     def __init__(self, name: str, upstream: Upstream, proxy: Proxy) -> None:
@@ -44,7 +49,9 @@ class Pool:
         self.host = (upstream.url.authority if upstream.host in ("preserve", "upstream") else upstream.host).encode()
         self.upstream = upstream
         self.proxy = proxy
+        self.context: ssl.SSLContext | None = None
         self.retired = False
+        self._told: set[Reason] = set()
         self._idle: deque[UpstreamConnection] = deque()
         self._connecting: set[asyncio.Task[None]] = set()
 
@@ -95,17 +102,20 @@ class Pool:
             task.cancel()
 
     async def _connect(self, waiting: Waiting) -> None:
-        url = self.upstream.url
+        connection = UpstreamConnection(self)
         try:
-            async with asyncio.timeout(self.upstream.timeouts.connect):
-                loop = asyncio.get_running_loop()
-                _, connection = await loop.create_connection(lambda: UpstreamConnection(self), url.host, url.port)
-        except TimeoutError:
-            self._report(waiting, reasons.CONNECT_TIMEOUT)
-        except (OSError, UnicodeError):
-            self._report(waiting, reasons.CONNECT_FAILED)
+            await dial(self.upstream.url, self.context, connection, float(self.upstream.timeouts.connect))
+        except DialError as error:
+            self._tell(error)
+            self._report(waiting, error.reason)
         else:
             self._report(waiting, connection)
+
+    def _tell(self, error: DialError) -> None:
+        """Log why there is no connection, the first time for each reason: the counters say how often."""
+        if error.reason not in self._told:
+            self._told.add(error.reason)
+            log.warning("upstream %s: %s (%s); logged once", self.name, error.reason.label, error.detail)
 
     def _report(self, waiting: Waiting, outcome: UpstreamConnection | Reason) -> None:
         try:

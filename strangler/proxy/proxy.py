@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 from strangler.core.changes import PLACES, Changes
 from strangler.core.decide import Table
-from strangler.core.errors import UsageError
 from strangler.core.model import Address, Config, Listener
 from strangler.proxy.adapt import Adapter, adapters_for
 from strangler.proxy.client import ClientConnection
@@ -24,12 +23,14 @@ from strangler.proxy.counters import Counters
 from strangler.proxy.deadlines import TICK, Deadlines
 from strangler.proxy.door import Door
 from strangler.proxy.exchange import Observe
+from strangler.proxy.handshake import Handshake
 from strangler.proxy.headers import plain_name
 from strangler.proxy.hooks import Hooks
 from strangler.proxy.identities import Identities
 from strangler.proxy.key import find_key
 from strangler.proxy.origins import Origins
 from strangler.proxy.pool import Pool
+from strangler.proxy.tls import Contexts, load
 from strangler.proxy.tunnel import Tunnel
 from strangler.proxy.upstream import UpstreamConnection
 
@@ -65,14 +66,22 @@ class Proxy:
         routing: in force for new requests; those in flight keep theirs.
         stopping: whether answers end their connection.
         hooks: the threads in which answers are translated.
+        handshakes: connections that will be clients.
     """
 
     def __init__(
-        self, table: Table, doors: Sequence[Door], observe: Observe | None, tick: float, changes: Changes | None
+        self,
+        table: Table,
+        doors: Sequence[Door],
+        contexts: Contexts,
+        observe: Observe | None,
+        tick: float,
+        changes: Changes | None,
     ) -> None:
         self.counters = Counters()
         self.observe = observe
         self.stopping = False
+        self.handshakes: set[Handshake] = set()
         self.clients: set[ClientConnection] = set()
         self.tunnels: set[Tunnel] = set()
         self.upstream_connections: set[UpstreamConnection] = set()
@@ -82,7 +91,7 @@ class Proxy:
         self._empty = asyncio.Event()
         self.deadlines = Deadlines(asyncio.get_running_loop(), self.fault, tick)
         self.hooks = Hooks(self.deadlines)
-        self.routing = self._routing_for(table, None)
+        self.routing = self._routing_for(table, None, contexts)
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -93,15 +102,25 @@ class Proxy:
         """Open all doors, or none. Raises UnreachableError."""
         try:
             for door in self._doors:
-                await door.listen(lambda door=door: ClientConnection(self, door))  # type: ignore[misc]
+                await door.listen(lambda door=door: self._receive(door))  # type: ignore[misc]
         except BaseException:
             await self.stop(0)
             raise
 
-    def use(self, table: Table) -> None:
-        """Decide by `table` from the next request on. Raises UsageError, and keeps the old one, if it asks too much."""
+    def use(self, table: Table, listeners: Sequence[Listener] = (), contexts: Contexts | None = None) -> None:
+        """Decide by `table` from the next request on, and speak TLS with what its files hold now.
+
+        Args:
+            listeners: as they are to receive clients from now on, in the order of the first ones; none: as before.
+            contexts: of these listeners and of the table's upstreams; without them the files are read here and now.
+
+        Raises UsageError, and keeps everything as it was, if a file cannot be used.
+        """
+        contexts = contexts or load(listeners, table.config.upstreams)
         old = self.routing
-        self.routing = self._routing_for(table, old)
+        self.routing = self._routing_for(table, old, contexts)
+        for door, listener, context in zip(self._doors, listeners, contexts.listeners, strict=False):
+            door.use(listener, context)
         for name, pool in old.pools.items():
             if self.routing.pools.get(name) is not pool:
                 pool.retire()
@@ -113,10 +132,12 @@ class Proxy:
             door.close()
         for client in list(self.clients):
             client.retire()
-        if self.clients and grace > 0:
+        if (self.clients or self.handshakes) and grace > 0:
             self._empty.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), grace)
+        for handshake in list(self.handshakes):
+            handshake.abort()
         for tunnel in list(self.tunnels):
             tunnel.abort()
         for client in list(self.clients):
@@ -148,7 +169,11 @@ class Proxy:
         self.deadlines.forget(client)
         client.door.open -= 1
         self.counters.connections_open -= 1
-        if not self.clients:
+        self.tell_empty()
+
+    def tell_empty(self) -> None:
+        """Somebody has left: if it was the last one, `stop` need not wait any longer."""
+        if not self.clients and not self.handshakes:
             self._empty.set()
 
     def fault(self, error: Exception) -> None:
@@ -166,15 +191,18 @@ class Proxy:
             self._faults.add(place)
             log.error("%s, logged once: %s", about, place[0], exc_info=error)
 
-    def _routing_for(self, table: Table, old: Routing | None) -> Routing:
+    def _receive(self, door: Door) -> asyncio.Protocol:
+        """Whoever takes the next client of a door."""
+        return ClientConnection(self, door) if door.context is None else Handshake(self, door, door.context)
+
+    def _routing_for(self, table: Table, old: Routing | None, contexts: Contexts) -> Routing:
         """The routing of a table, with the pools of upstreams that have not changed, and what is known of their users."""
         upstreams = table.config.upstreams
-        for name, upstream in upstreams.items():
-            if upstream.url.scheme != "http":
-                raise UsageError(f"upstreams.{name}: {upstream.url.scheme} is not there yet; use an http:// url")
         known = old.pools if old else {}
         kept = {name: pool for name, pool in known.items() if upstreams.get(name) == pool.upstream}
         pools = {name: kept.get(name) or Pool(name, upstream, self) for name, upstream in upstreams.items()}
+        for name, pool in pools.items():
+            pool.context = contexts.upstreams.get(name)
         origins = Origins(upstream.url for upstream in upstreams.values())
         adapters = adapters_for(table.config, self.complain)
         identities = self._identities_for(table.config, pools, old.identities if old else {})
@@ -201,6 +229,7 @@ async def start(
     sockets: Sequence[socket.socket] = (),
     observe: Observe | None = None,
     tick: float = TICK,
+    contexts: Contexts | None = None,
     changes: Changes | None = None,
 ) -> Proxy:
     """Listen, and serve by `table`, on the running loop.
@@ -209,11 +238,14 @@ async def start(
         sockets: that listen already, one for each listener; without them each listener is bound here.
         tick: seconds between two looks at the deadlines.
         changes: where all workers note that users may have logged in or out; without it this one is alone.
+        contexts: of the listeners and of the table's upstreams; without them the files are read first.
 
-    Raises UnreachableError if an address cannot be bound, UsageError if the configuration asks for what is not there yet.
+    Raises UnreachableError if an address cannot be bound, UsageError if the configuration asks for what is not there yet, or
+    names a key, a certificate, an authority or a hook that cannot be used.
     """
+    contexts = contexts or load(listeners, table.config.upstreams)
     held: Sequence[socket.socket | None] = sockets or [None] * len(listeners)
-    doors = [Door(listener, sock) for listener, sock in zip(listeners, held, strict=True)]
-    proxy = Proxy(table, doors, observe, tick, changes)
+    doors = [Door(*one) for one in zip(listeners, contexts.listeners, held, strict=True)]
+    proxy = Proxy(table, doors, contexts, observe, tick, changes)
     await proxy.listen()
     return proxy

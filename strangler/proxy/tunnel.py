@@ -1,5 +1,7 @@
 """Two connections after a 101: bytes go through as they come, each side at the other's pace, each half closed by its own.
 
+TLS cannot close one half: where one side speaks it, the end of either side is the end of both.
+
 No timeout holds here, a WebSocket may be quiet for hours; TCP keep-alive finds the dead.
 """
 
@@ -37,11 +39,11 @@ class End(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self.ended = True
-        if self.other.ended:
+        if self.other.ended or not self.tunnel.halves:
             self.tunnel.close()
         elif not self.other.transport.is_closing():
             self.other.transport.write_eof()
-        return True  # the other half stays open
+        return self.tunnel.halves  # the other half stays open
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.tunnel.lost(self)
@@ -54,13 +56,18 @@ class End(asyncio.Protocol):
 
 
 class Tunnel:
-    """Takes both connections over. `early` is what the upstream sent right after its 101."""
+    """Takes both connections over. `early` is what the upstream sent right after its 101.
+
+    Attributes:
+        halves: whether each direction can end by itself.
+    """
 
     def __init__(self, passage: Passage, client: ClientConnection, upstream: UpstreamConnection, early: bytes) -> None:
         self._passage = passage
         self._client = client
         self._upstream = upstream
         self._open = 2
+        self.halves = client.transport.can_write_eof() and upstream.transport.can_write_eof()
         self._inner = End(self, client.transport)
         self._outer = End(self, upstream.transport)
         self._inner.other, self._outer.other = self._outer, self._inner

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
 
 from strangler.core.decide import Table
-from strangler.core.model import Address, Config, Limits, Listener, Match, Route, Stage, Timeouts, Url
+from strangler.core.model import Address, Config, Limits, Listener, Match, Route, Stage, Url
 from strangler.core.model import Upstream as UpstreamConfig
 from strangler.core.template import parse_template
 from strangler.proxy import Exchange, Proxy, start
 
+from .certificates import Certificates
 from .wire import Upstream, Wire, dial
 
 TICK = 0.01  # seconds between two looks at the deadlines
@@ -37,13 +40,14 @@ class Scene:
     modern: Upstream
     observed: list[Exchange] = field(default_factory=list)
     wires: list[Wire] = field(default_factory=list)
+    client_context: ssl.SSLContext | None = None
 
     @property
     def port(self) -> int:
         return self.proxy.addresses[0].port
 
     async def dial(self) -> Wire:
-        wire = await dial(self.port)
+        wire = await dial(self.port, self.client_context, "shop.example" if self.client_context else None)
         self.wires.append(wire)
         return wire
 
@@ -59,15 +63,20 @@ Open = Callable[..., Any]
 
 
 def config(legacy: int, modern: int, *, routes: tuple[Route, ...] = (), trusted: tuple[str, ...] = (), **settings: Any) -> Config:
-    """Two upstreams and one listener. `settings`: limits, timeouts, host, config_url."""
-    timeouts = settings.get("timeouts", Timeouts())
-    host = settings.get("host", "preserve")
+    """Two upstreams and one listener. `settings`: address, limits, tls of the listener; timeouts, host, ca of both
+    upstreams (with ca they speak TLS, under the name `upstream_name`); health, breaker of modern; legacy_health."""
+    common = {key: settings[key] for key in ("timeouts", "host", "ca") if key in settings}
+    scheme = "https" if "ca" in settings else "http"
+    name = settings.get("upstream_name", "127.0.0.1")
     upstreams = {
-        "legacy": UpstreamConfig(Url("http", "127.0.0.1", legacy), host=host, timeouts=timeouts),
-        "modern": UpstreamConfig(Url("http", "127.0.0.1", modern), host=host, timeouts=timeouts),
+        "legacy": UpstreamConfig(Url(scheme, name, legacy), health=settings.get("legacy_health"), **common),
+        "modern": UpstreamConfig(
+            Url(scheme, name, modern), health=settings.get("health"), breaker=settings.get("breaker"), **common
+        ),
     }
     listener = Listener(
         settings.get("address", Address("127.0.0.1", 0)),
+        tls=settings.get("tls"),
         trusted_proxies=tuple(map(ip_network, trusted)),
         limits=settings.get("limits", Limits()),
     )
@@ -79,19 +88,26 @@ def route(path: str = "/{all...}", stage: Stage = Stage.MODERN, **settings: Any)
 
 
 @pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    return Certificates(tmp_path)
+
+
+@pytest.fixture
 async def opened() -> AsyncIterator[Open]:
     """Opens proxies with settings; all are closed at the end, and none may have had an error of its own."""
     async with AsyncExitStack() as stack:
 
         async def open_(**settings: Any) -> Scene:
             faults = settings.pop("faults", 0)
-            legacy, modern = await Upstream().open(), await Upstream().open()
+            context = settings.pop("upstream_context", None)
+            legacy, modern = await Upstream(context).open(), await Upstream(context).open()
             stack.push_async_callback(legacy.close)
             stack.push_async_callback(modern.close)
+            client_context = settings.pop("client_context", None)
             observed: list[Exchange] = []
             made = config(legacy.port, modern.port, **settings)
             proxy = await start(Table(made), listeners=made.listen, observe=observed.append, tick=TICK)
-            scene = Scene(proxy, legacy, modern, observed)
+            scene = Scene(proxy, legacy, modern, observed, client_context=client_context)
 
             async def close() -> None:
                 for wire in scene.wires:

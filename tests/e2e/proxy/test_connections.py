@@ -14,8 +14,7 @@ import pytest
 
 from strangler.core.decide import Table
 from strangler.core.errors import UnreachableError, UsageError
-from strangler.core.model import Address, Config, Limits, Listener, Stage, Tls, Url
-from strangler.core.model import Upstream as UpstreamConfig
+from strangler.core.model import Address, Limits, Listener, Stage
 from strangler.proxy import start
 from strangler.proxy.client import ClientConnection
 from strangler.proxy.counters import Counters
@@ -320,17 +319,9 @@ async def test_an_address_in_use_is_one_clear_line(scene: Scene) -> None:
         await start(scene.proxy.routing.table, listeners=[Listener(Address("127.0.0.1", 0)), taken])
 
 
-@pytest.mark.parametrize(
-    "listener", [Listener(tls=Tls("c", "k")), Listener(engine="mitmproxy"), Listener(Address("127.0.0.1", 0), tls=Tls("c", "k"))]
-)
-async def test_what_is_not_there_yet_is_refused(listener: Listener) -> None:
+async def test_what_is_not_there_yet_is_refused() -> None:
     with pytest.raises(UsageError, match="is not there yet"):
-        await start(Table(config(1, 1)), listeners=[listener])
-
-
-async def test_an_upstream_with_tls_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"upstreams\.legacy: https is not there yet"):
-        await start(Table(Config({"legacy": UpstreamConfig(Url("https", "x", 443))})), listeners=[])
+        await start(Table(config(1, 1)), listeners=[Listener(engine="mitmproxy")])
 
 
 async def test_stopping_finishes_what_is_at_work(scene: Scene) -> None:

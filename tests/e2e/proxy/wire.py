@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import Callable
 
@@ -95,16 +96,21 @@ class Wire:
 
 
 class Upstream:
-    """A server whose connections the test answers itself, in the order in which they come."""
+    """A server whose connections the test answers itself, in the order in which they come.
 
-    def __init__(self) -> None:
+    Args:
+        context: to speak TLS with.
+    """
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self._server: asyncio.Server
+        self._context = context
         self._waiting: asyncio.Queue[Wire] = asyncio.Queue()
         self.wires: list[Wire] = []
         self.port = 0
 
     async def open(self) -> Upstream:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, limit=2**22)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, limit=2**22, ssl=self._context)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -129,9 +135,9 @@ class Upstream:
             await self.wires.pop().close()
 
 
-async def dial(port: int) -> Wire:
-    """A raw client."""
-    return Wire(*await asyncio.open_connection("127.0.0.1", port, limit=2**22))
+async def dial(port: int, context: ssl.SSLContext | None = None, name: str | None = None) -> Wire:
+    """A raw client; with TLS, one that asks for `name`."""
+    return Wire(*await asyncio.open_connection("127.0.0.1", port, limit=2**22, ssl=context, server_hostname=name))
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
