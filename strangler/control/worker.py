@@ -25,7 +25,7 @@ from strangler.control.tally import Tally
 from strangler.core.changes import PLACES, Changes
 from strangler.core.decide import Table
 from strangler.core.errors import StranglerError
-from strangler.core.model import Config, Log
+from strangler.core.model import Address, Config, Listener, Log
 from strangler.proxy.exchange import Exchange
 from strangler.proxy.proxy import Proxy, start
 
@@ -42,6 +42,7 @@ class Worker:
         self._sockets = [socket.socket(fileno=descriptor) for _, descriptor in settings["sockets"]]
         self._tally = Tally(Region(settings["arena"], settings["slot"]))
         self._changes = Changes(board(settings["arena"])[:PLACES])
+        self._addresses: list[Address] = []
         self._log: AccessLog | None = None
         self._log_lost = 0
         self._proxy: Proxy | None = None
@@ -72,15 +73,15 @@ class Worker:
         try:
             with _giving_way():
                 table = await asyncio.to_thread(_table, body)
+            listeners = self._receiving(table.config)
             if self._proxy is None:
-                listeners = [table.config.listen[number] for number in self._listeners]
                 self._proxy = await start(
                     table, listeners=listeners, sockets=self._sockets, observe=self._observe, changes=self._changes
                 )
                 gc.collect()
                 gc.freeze()  # the table lives as long as the worker: no collection needs to look at it again
             else:
-                self._proxy.use(table)
+                self._proxy.use(table, listeners)
         except (StranglerError, OSError) as error:
             self._line.say({"is": "refused", "revision": head["revision"], "why": str(error)})
             if self._proxy is None:
@@ -90,6 +91,13 @@ class Worker:
             self._use_log(table.config.log)
             self._proxy.observe = self._tally.observe if self._log is None else self._observe
             self._line.say({"is": "serving", "revision": head["revision"]})
+
+    def _receiving(self, config: Config) -> list[Listener]:
+        """The listeners of our sockets as the file has them now. If addresses have changed, which waits for a takeover,
+        none: what was behind each of them goes on."""
+        addresses = [listener.address for listener in config.listen]
+        self._addresses = self._addresses or addresses
+        return [config.listen[number] for number in self._listeners] if addresses == self._addresses else []
 
     def _observe(self, exchange: Exchange) -> None:
         self._tally.observe(exchange)

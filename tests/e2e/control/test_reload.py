@@ -2,6 +2,8 @@
 
 import asyncio
 
+import httpx
+
 from benchmarks.crowd import Crowd
 from tests.e2e.control.serving import Serving
 from tests.exposition import parse, total
@@ -104,3 +106,12 @@ async def test_signals_that_come_together_are_answered_by_one_line_or_more_but_n
     await serving.line("reloaded")
     serving.write(stage="modern")
     await serving.reload()
+
+
+async def test_limits_of_a_listener_change_with_the_file(serving: Serving) -> None:
+    await serving.start()
+    serving.put(serving.file.read_text().replace('"}]\n', '", limits: {body: 4B}}]\n', 1))
+    await serving.reload()
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.post(f"http://127.0.0.1:{serving.port}/shop/1", content=b"five!")
+    assert answer.status_code == 413
