@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ class Workspace:
     legacy_url: str
     modern_url: str
     proxy_url: str
+    identity_key: str
 
     @property
     def routes(self) -> Path:
@@ -47,6 +49,7 @@ class Workspace:
             **os.environ,
             "LEGACY_URL": self.legacy_url,
             "MODERN_URL": self.modern_url,
+            "STRANGLER_IDENTITY_KEY": self.identity_key,
             "STRANGLER_LISTEN": self.proxy_url.removeprefix("http://"),
             "OLD_DATABASE": self.legacy_database,
             "NEW_DATABASE": self.modern_database,
@@ -63,7 +66,7 @@ def prepare(folder: Path) -> Workspace:
     routes = folder / "routes.yaml"
     routes.write_text(f"{routes.read_text(encoding='utf-8')}{ADDED}", encoding="utf-8")
     legacy, modern, proxy = (f"http://127.0.0.1:{port}" for port in free_ports(3))
-    return Workspace(folder, legacy, modern, proxy)
+    return Workspace(folder, legacy, modern, proxy, secrets.token_hex(32))
 
 
 def example(name: str) -> Path:

@@ -2,7 +2,9 @@
 
 import re
 import shlex
+import time
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from strangler.cli.main import COMMANDS, cli
 from strangler.config.load import read
 from strangler.config.spec import FILE
+from strangler.core.identity import LIFETIME, sign
 from strangler.core.ladder import render_diagram
 from strangler.core.spec.section import Either, ListOf, MapOf, Section
 
@@ -63,6 +66,30 @@ def test_every_command_shown_exists_with_its_options(line: str) -> None:
         command, words = found, words[1:]
     options = {name for parameter in command.params if isinstance(parameter, click.Option) for name in parameter.opts}
     assert [word for word in words if word.startswith("-") and word not in options] == []
+
+
+def test_the_check_of_an_identity_believes_the_proxy_and_nobody_else() -> None:
+    (block,) = [text for language, text in BLOCKS if language == "python"]
+    names: dict[str, Any] = {}
+    exec(block, names)
+    key, now = "k" * 32, time.time()
+
+    def header(at: float = now, by: str = key, to: str = "modern") -> str:
+        return sign(b'{"id":1}', key=by.encode(), audience=to, now=at).decode()
+
+    user_of = names["user_of"]
+    assert user_of(header(), key) == {"id": 1}
+    refused = [
+        header(now - LIFETIME - 1),
+        header(now + 60),
+        header(by="x" * 32),
+        header(to="billing"),
+        header()[:-2],
+        header()[1:],
+    ]
+    refused += [header().replace("v1.", "v1.x"), "", "1", "v1..", "v1.e30.", "v1.é.é"]
+    assert [user_of(each, key) for each in refused] == [None] * len(refused)
+    assert len(block.splitlines()) < 20
 
 
 def test_explain_prints_what_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
