@@ -384,6 +384,7 @@ async def test_hooks_that_never_return_keep_nothing_but_their_threads(
     before = threading.active_count()
     for _ in range(hooks.THREADS + 6):
         assert (await answered(scene, response(b"abc")))[0][0].startswith("HTTP/1.1 502")
+        assert scene.proxy.hooks._under_way <= hooks.MOST_WAITING
     assert threading.active_count() <= before + hooks.THREADS
     __import__("sys").modules["adapt_hooks"].gate.set()
     await eventually(lambda: scene.proxy.hooks._under_way == 0)
