@@ -46,11 +46,11 @@ class Circuit:
 
     Attributes:
         state: as it was when it was last looked at; only `look`, `fail` and `admits` change it.
-        since: when that state began. A failure of a request that was sent before tells nothing about it.
+        since: when that state began.
         opens: how often it has opened.
     """
 
-    __slots__ = ("_answered", "_breaker", "_budget", "_granted", "_window", "opens", "since", "state")
+    __slots__ = ("_answered", "_breaker", "_budget", "_granted", "_opened", "_window", "opens", "since", "state")
 
     def __init__(self, breaker: Breaker, now: float, answered: int = 0) -> None:
         self._breaker = breaker
@@ -61,6 +61,7 @@ class Circuit:
         self.state: State
         self.since: float
         self.opens = 0
+        self._opened = now  # the last time
         self._enter(State.CLOSED, now, answered)
 
     @property
@@ -79,9 +80,10 @@ class Circuit:
             self._step(Event.ANSWERED, now, answered)
 
     def fail(self, now: float, answered: int, sent: float) -> None:
-        """A request that was sent at `sent` has failed."""
+        """A request that was taken up at `sent` has failed. One from before the last opening tells nothing of the time since,
+        when only probes were sent."""
         self.look(now, answered)
-        if sent < self.since:
+        if sent < self._opened:
             return
         if self.state is State.HALF_OPEN:
             self._step(Event.FAILED, now, answered)
@@ -119,7 +121,8 @@ class Circuit:
 
     def _enter(self, state: State, now: float, answered: int) -> None:
         self.state, self.since = state, now
-        self.opens += state is State.OPEN
+        if state is State.OPEN:
+            self.opens, self._opened = self.opens + 1, now
         self._answered = answered
         self._budget, self._granted = PROBES, now
         if state is State.CLOSED:

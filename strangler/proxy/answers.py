@@ -14,7 +14,14 @@ from strangler.proxy.reasons import Reason
 
 
 def render(
-    reason: Reason, *, request_id: str, route: str = "", accepts: Iterable[str] = (), to_head: bool = False, close: bool = False
+    reason: Reason,
+    *,
+    request_id: str,
+    route: str = "",
+    accepts: Iterable[str] = (),
+    to_head: bool = False,
+    close: bool = False,
+    retry_after: int = 0,
 ) -> bytes:
     """A whole response.
 
@@ -23,16 +30,19 @@ def render(
         accepts: values of the request's Accept headers.
         to_head: leave the body out, keep its length (RFC 9110 section 9.3.2).
         close: say that the connection ends with this answer.
+        retry_after: seconds after which to come again; 0 says nothing about it.
     """
     as_json = any("json" in value.lower() for value in accepts)
     body = (_json if as_json else _text)(reason, route, request_id)
     kind = "application/json" if as_json else "text/plain; charset=utf-8"
+    later = f"Retry-After: {retry_after}\r\n" if retry_after else ""
     head = (
         f"HTTP/1.1 {reason.status} {HTTPStatus(reason.status).phrase}\r\n"
         f"Date: {formatdate(usegmt=True)}\r\n"
         f"Content-Type: {kind}\r\n"
         f"Content-Length: {len(body)}\r\n"
         "Cache-Control: no-store\r\n"
+        f"{later}"
         f"X-Request-Id: {request_id}\r\n"
         f"{'Connection: close' if close else 'Connection: keep-alive'}\r\n\r\n"
     )

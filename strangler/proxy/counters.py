@@ -21,6 +21,7 @@ class Counters:
         fallbacks: requests that went to the fallback upstream.
         retries: requests sent again because a pooled connection had been closed.
         untranslated: answers of modern that no client got because they could not be translated, by the label of the reason.
+        opens: how often breakers opened, by upstream.
         faults: errors of ours.
     """
 
@@ -33,4 +34,5 @@ class Counters:
     fallbacks: int = 0
     retries: int = 0
     untranslated: Counter[str] = field(default_factory=Counter)
+    opens: Counter[str] = field(default_factory=Counter)
     faults: int = 0

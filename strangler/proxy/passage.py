@@ -173,6 +173,12 @@ class Passage:
         """Have an upstream serve the request: translated for it, and saying who the user is, if it wants that."""
         self._upstream, self._side = upstream, side
         routing = self._routing
+        pool = routing.pools[upstream]
+        if pool.shut:
+            refusal = pool.gate.refusal()
+            if refusal is not None:
+                self._fail(refusal, stale=False)
+                return
         if routing.extras:
             self._adapter = self._holding = self._user = None
             if side is _MODERN and not self._adapt():
@@ -183,7 +189,7 @@ class Passage:
                 about = self._about()
                 identities.introduce(self, self.inbound.head.headers, self.inbound.host or b"", about, self._request_id)
                 return
-        self._send()
+        self._send(pool)
 
     def _adapt(self) -> bool:
         """Take up the route's translation, if it has one; whether the path can be translated."""
@@ -202,11 +208,10 @@ class Passage:
             self._fail(outcome, stale=False)
         else:
             self._user = outcome
-            self._send()
+            self._send(self._routing.pools[self._upstream])
 
-    def _send(self, fresh: bool = False) -> None:
+    def _send(self, pool: Pool, fresh: bool = False) -> None:
         """Send the request, on a new connection if need be or if `fresh`."""
-        pool = self._routing.pools[self._upstream]
         connection = None if fresh else pool.take(self.inbound.method in SAFE_METHODS)
         if connection is None:
             pool.connect(self)
@@ -302,6 +307,7 @@ class Passage:
         response = reader.response
         if response is None or (reader.broken and not self._head_sent):
             if reader.broken:
+                connection.pool.gate.fail(self._started)
                 self.answer(reasons.BAD_RESPONSE)
             return
         if response.status == 101:
@@ -310,7 +316,11 @@ class Passage:
         if self._adapter is not None and not self._head_sent and self._adapter.translates:
             self._hold(connection, response, self._adapter)
             return
-        pieces = [] if self._head_sent else [self._response_head(response)]
+        if self._head_sent:
+            pieces = []
+        else:
+            connection.pool.answered += 1
+            pieces = [self._response_head(response)]
         if reader.body or self._chunked_out:
             self._add_answer(pieces, reader)
         if pieces:
@@ -332,6 +342,7 @@ class Passage:
             if isinstance(fate, Reason):
                 self._give_up(fate)
                 return
+            connection.pool.answered += 1
             holding = self._holding = Holding(response)
         if not holding.add(reader):
             self._give_up(reasons.ADAPT_TOO_LARGE)
@@ -431,6 +442,7 @@ class Passage:
         if early is None or not self._offered or switched_to != [self._offered.lower()]:
             self.answer(reasons.BAD_RESPONSE)
             return
+        connection.pool.answered += 1
         self._head_sent = True
         self._status = 101
         self._first_byte = perf_counter()
@@ -450,6 +462,7 @@ class Passage:
     def unreachable(self, reason: Reason) -> None:
         """No connection to the upstream could be made."""
         if not self.over:
+            self._routing.pools[self._upstream].gate.fail(self._started)
             self._fail(reason, stale=False)
 
     def upstream_gone(self, reason: Reason) -> None:
@@ -459,10 +472,14 @@ class Passage:
             return
         if self._head_sent:
             self._cut_short(reasons.TRUNCATED)
-        elif connection.reader.started and self._holding is None:
+            return
+        stale = connection.reused and reason is reasons.RESET and not connection.reader.started
+        if not stale:
+            connection.pool.gate.fail(self._started)
+        if connection.reader.started and self._holding is None:
             self.answer(reason)
         else:
-            self._fail(reason, stale=connection.reused and reason is reasons.RESET)
+            self._fail(reason, stale)
 
     def break_off(self) -> None:
         """An error of ours. Must not raise."""
@@ -488,12 +505,12 @@ class Passage:
         if stale and repeatable and not self._retried:
             self._retried = True
             self.client.proxy.counters.retries += 1
-            self._send(fresh=True)
+            self._send(self._routing.pools[self._upstream], fresh=True)
         elif decision.fallback and repeatable and not self._fell_back:
             self._fell_back, self._retried = True, False
             self.client.proxy.counters.fallbacks += 1
             self._ask(decision.fallback, _LEGACY)
-        elif decision.on_failure is OnFailure.UNAVAILABLE:
+        elif decision.on_failure is OnFailure.UNAVAILABLE and not reason.later:
             self.answer(reasons.UNAVAILABLE)
         else:
             self.answer(reason)
@@ -512,6 +529,7 @@ class Passage:
             accepts=[value.decode("latin-1") for name, value in inbound.head.headers if name.lower() == b"accept"],
             to_head=inbound.method == "HEAD",
             close=not keep,
+            retry_after=self._routing.pools[self._upstream].gate.rest() if reason.later else 0,
         )
         write(client.transport, [data])
         self._settle(reason)

@@ -18,6 +18,7 @@ from strangler.proxy.reasons import Reason
 from strangler.proxy.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
+    from strangler.proxy.gate import Gate
     from strangler.proxy.proxy import Proxy
 
 log = logging.getLogger("strangler.proxy")
@@ -41,6 +42,8 @@ class Pool:
     Attributes:
         host: value of the Host header that it gets, if the client's own is not preserved or there is none.
         context: to speak TLS with on new connections; None for plain HTTP.
+        answered: requests whose answer has begun, ever.
+        gate: whether requests are sent; asked only while `shut`.
     """
 
     def __init__(self, name: str, upstream: Upstream, proxy: Proxy) -> None:
@@ -50,6 +53,9 @@ class Pool:
         self.upstream = upstream
         self.proxy = proxy
         self.context: ssl.SSLContext | None = None
+        self.answered = 0
+        self.shut = False
+        self.gate: Gate
         self.retired = False
         self._told: set[Reason] = set()
         self._idle: deque[UpstreamConnection] = deque()
@@ -92,6 +98,7 @@ class Pool:
     def retire(self) -> None:
         """No new exchange: idle connections close now, the others when they are put back."""
         self.retired = True
+        self.gate.close()
         while self._idle:
             self._idle.pop().close()
 

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 
 from strangler.core.changes import PLACES, Changes
 from strangler.core.decide import Table
-from strangler.core.model import Address, Config, Listener
+from strangler.core.model import Address, Config, Listener, Upstream
 from strangler.proxy.adapt import Adapter, adapters_for
 from strangler.proxy.client import ClientConnection
 from strangler.proxy.counters import Counters
 from strangler.proxy.deadlines import TICK, Deadlines
 from strangler.proxy.door import Door
 from strangler.proxy.exchange import Observe
+from strangler.proxy.gate import Gate
 from strangler.proxy.handshake import Handshake
 from strangler.proxy.headers import plain_name
 from strangler.proxy.hooks import Hooks
@@ -200,7 +201,7 @@ class Proxy:
         upstreams = table.config.upstreams
         known = old.pools if old else {}
         kept = {name: pool for name, pool in known.items() if upstreams.get(name) == pool.upstream}
-        pools = {name: kept.get(name) or Pool(name, upstream, self) for name, upstream in upstreams.items()}
+        pools = {name: kept.get(name) or self._pool_for(name, upstream) for name, upstream in upstreams.items()}
         for name, pool in pools.items():
             pool.context = contexts.upstreams.get(name)
         origins = Origins(upstream.url for upstream in upstreams.values())
@@ -208,6 +209,11 @@ class Proxy:
         identities = self._identities_for(table.config, pools, old.identities if old else {})
         claimed = frozenset(plain_name(each.identity.header.encode()) for each in identities.values())
         return Routing(table, pools, origins, adapters, identities, claimed, bool(adapters or identities))
+
+    def _pool_for(self, name: str, upstream: Upstream) -> Pool:
+        pool = Pool(name, upstream, self)
+        pool.gate = Gate(pool)
+        return pool
 
     def _identities_for(
         self, config: Config, pools: Mapping[str, Pool], old: Mapping[str, Identities]

@@ -19,12 +19,14 @@ class Reason:
         label: constant, for counters.
         message: one sentence for the client; never an address or a header of the request.
         closes: whether the connection cannot be trusted to carry another request.
+        later: whether it may be otherwise soon, so that the answer says when to come again.
     """
 
     status: int
     label: str
     message: str
     closes: bool = True
+    later: bool = False
 
 
 # What the client sent (RFC 9112 unless said otherwise).
@@ -65,6 +67,8 @@ ADAPT_NOT_JSON = Reason(502, "adapt_not_json", "The service behind this route se
 ADAPT_ENCODED = Reason(502, "adapt_encoded", "The service behind this route packed its answer although it was not to.", False)
 ADAPT_CONFLICT = Reason(502, "adapt_conflict", "The answer of the service behind this route holds a member twice.", False)
 ADAPT_FAILED = Reason(502, "adapt_failed", "The answer of the service behind this route could not be translated.", False)
+UNHEALTHY = Reason(503, "unhealthy", "The service behind this route is out of service.", closes=False, later=True)
+BREAKER_OPEN = Reason(503, "breaker_open", "The service behind this route has failed too often just now.", False, later=True)
 ENGINE_ERROR = Reason(502, "engine_error", "The proxy could not handle this request.")
 CLIENT_GONE = Reason(0, "client_gone", "The client closed the connection before its answer was complete.")
 TRUNCATED = Reason(0, "truncated", "The upstream stopped in the middle of its answer.")

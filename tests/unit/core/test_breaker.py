@@ -164,6 +164,16 @@ def test_late_failures_of_requests_sent_before_tell_nothing() -> None:
     assert upstream.state is State.CLOSED
 
 
+def test_a_probe_may_have_been_taken_up_a_moment_before_it_was_let_through() -> None:
+    upstream = Upstream().open()
+    upstream.now += 15
+    taken_up = upstream.now
+    upstream.now += 0.001
+    assert upstream.admits()
+    upstream.fail(sent=taken_up)
+    assert upstream.state is State.OPEN
+
+
 def test_it_begins_anew_when_it_has_closed() -> None:
     upstream = Upstream().half_open()
     upstream.answer(PROBES)
