@@ -6,6 +6,8 @@ It decides when an upstream is late. What a response becomes for the client is n
 from __future__ import annotations
 
 import asyncio
+import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, cast
 
 from strangler.proxy import reasons
@@ -42,6 +44,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_reading",
         "_response_timeout",
         "_unsent",
+        "_uploads",
         "deadline",
         "fileno",
         "passage",
@@ -65,6 +68,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.transport: asyncio.Transport
         self._reading = True
         self._unsent = 0
+        self._uploads = False  # whether more than the head of a request was written
         self._deadlines = pool.proxy.deadlines
         self._response_timeout = float(pool.upstream.timeouts.response)
         self._idle_timeout = float(pool.upstream.timeouts.idle)
@@ -74,10 +78,13 @@ class UpstreamConnection(asyncio.Protocol):
     def begin(self, passage: Carried, method: str) -> None:
         """Carry `passage` from now on."""
         self.passage = passage
+        self._uploads = False
         self.reader.expect(method)
         self.deadline = self._deadlines.now + self._response_timeout
 
     def write(self, pieces: list[bytes]) -> None:
+        """Write a request that has a body, or more of it."""
+        self._uploads = True
         write(self.transport, pieces)
 
     def request_sent(self) -> None:
@@ -153,6 +160,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable = False
+        if exc is not None and self._uploads:
+            self._hear_out()
         proxy = self.pool.proxy
         proxy.deadlines.forget(self)
         proxy.upstream_connections.discard(self)
@@ -193,12 +202,27 @@ class UpstreamConnection(asyncio.Protocol):
         if passage is not None:
             passage.upstream_gone(reasons.RESPONSE_TIMEOUT)
 
+    def _hear_out(self) -> None:
+        """Take the answer of an upstream that refused an upload and closed at once.
+
+        Writing to it fails then, and the event loop gives the connection up without a look at what has arrived. Not for a
+        request without a body: on a pooled connection that may be a farewell to nobody.
+        """
+        if self.transport.get_extra_info("ssl_object") is not None:
+            return
+        with suppress(OSError):
+            for _ in range(LAST_READS):
+                if self.passage is None or not (data := os.read(self.fileno, JOIN_UP_TO)):
+                    break
+                self.data_received(data)
+
     def _refresh(self) -> None:
         """The answer has begun and goes on."""
         started = self.reader.response is not None
         self.deadline = self._deadlines.now + (self._idle_timeout if started else self._response_timeout)
 
 
+LAST_READS = 16  # of a connection that has gone; nobody can be told to wait, so a long answer is cut
 JOIN_UP_TO = 64 * 1024  # bytes; beyond it a copy costs more than a longer list of buffers
 
 

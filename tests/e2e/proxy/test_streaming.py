@@ -91,6 +91,23 @@ async def test_an_early_answer_reaches_a_client_that_still_sends(scene: Scene) -
     assert await client.rest() == b""
 
 
+async def test_an_answer_of_an_upstream_that_closed_on_the_upload_is_not_lost(scene: Scene) -> None:
+    """The next piece of the body cannot be written, and the loop gives the connection up before it has read the answer."""
+    client, upstream, _ = await scene.ask(request("POST / HTTP/1.1", "Content-Length: 10000000", body=b"x" * 1000))
+    assert await upstream.exactly(1000)
+    [connection] = scene.proxy.upstream_connections
+    connection.transport.pause_reading()  # the loop looks away
+    upstream.send(response(b"enough", status="413 Content Too Large"))
+    await upstream.drain()
+    upstream.reset()
+    while not client.reader._buffer and not scene.proxy.counters.requests:  # type: ignore[attr-defined]
+        client.send(b"x" * 1000)
+        await client.drain()
+    head, body = await client.message()
+    assert (lines_of(head)[0], body) == ("HTTP/1.1 413 Content Too Large", b"enough")
+    assert [(one.status, one.reason) for one in scene.observed] == [(413, "")]
+
+
 @pytest.mark.parametrize("how", ["close", "reset"])
 async def test_a_client_that_leaves_during_its_upload(scene: Scene, how: str) -> None:
     client, upstream, _ = await scene.ask(request("POST / HTTP/1.1", "Content-Length: 10", body=b"abc"))
