@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from time import monotonic_ns, time
+from time import monotonic_ns, perf_counter, time
 from typing import Protocol
 
 from strangler.core.changes import Changes
@@ -55,6 +55,7 @@ class Asking:
     """A question under way, and who waits for the answer."""
 
     asked: int
+    sent: float  # the same, as breakers count
     places: tuple[int, ...]
     waiting: list[Inquirer] = field(default_factory=list)
 
@@ -106,7 +107,10 @@ class Identities:
         if asking is not None and not self._changes.since(asking.places, asking.asked):
             asking.waiting.append(inquirer)
             return
-        asking = self._asking[name] = Asking(monotonic_ns(), self._places(credentials), [inquirer])
+        if self.pool.shut and self.pool.gate.refusal() is not None:
+            inquirer.introduced(reasons.IDENTITY_UNKNOWN)
+            return
+        asking = self._asking[name] = Asking(monotonic_ns(), perf_counter(), self._places(credentials), [inquirer])
         head = b"%b\r\nX-Request-Id: %b\r\n\r\n" % (question, request_id)
         tell = partial(self._told, name, asking)
         Question(self.pool, head, tell, most=MOST_ANSWER_BYTES, seconds=PATIENCE).begin()
@@ -144,6 +148,10 @@ class Identities:
     def _told(self, name: bytes, asking: Asking, status: int, body: bytes) -> None:
         if self._asking.get(name) is asking:
             del self._asking[name]
+        if status:
+            self.pool.answered += 1
+        else:
+            self.pool.gate.fail(asking.sent)
         outcome: Outcome = reasons.IDENTITY_UNKNOWN
         seconds = UNKNOWN_SECONDS
         try:

@@ -339,10 +339,10 @@ class Passage:
                 self._adapter = None
                 self.receive()
                 return
+            connection.pool.answered += 1
             if isinstance(fate, Reason):
                 self._give_up(fate)
                 return
-            connection.pool.answered += 1
             holding = self._holding = Holding(response)
         if not holding.add(reader):
             self._give_up(reasons.ADAPT_TOO_LARGE)

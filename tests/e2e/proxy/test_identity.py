@@ -16,9 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from strangler.core.breaker import Circuit
 from strangler.core.decide import Table
 from strangler.core.errors import UsageError
-from strangler.core.model import Config, Fallback, Identity, Stage
+from strangler.core.model import Breaker, Config, Fallback, Identity, Stage
 from strangler.core.units import Seconds
 from strangler.proxy import Exchange, Proxy, identities, start
 from strangler.proxy.key import FILE, VARIABLE, find_key
@@ -362,6 +363,18 @@ async def test_a_legacy_that_hangs_is_given_up(town: Open, monkeypatch: pytest.M
     scene = await town()
     scene.hold.clear()
     assert "identity_unknown" in (await scene.ask(ANNA))[1]
+
+
+async def test_a_legacy_that_is_out_of_service_is_not_asked(town: Open):
+    scene = await town()
+    pool = scene.proxy.routing.pools["legacy"]
+    pool.gate.circuit = circuit = Circuit(Breaker(min_requests=2), 0.0)
+    scene.answer = lambda head: b"garbage\r\n\r\n"
+    for number in range(2):
+        assert "identity_unknown" in (await scene.ask(f"Cookie: s={number}"))[1]
+    assert (circuit.state, pool.shut) == ("open", True)
+    assert "identity_unknown" in (await scene.ask(ANNA))[1]
+    assert len(scene.questions) == 2
 
 
 async def test_a_question_on_a_connection_that_legacy_has_closed_is_asked_again(town: Open):
