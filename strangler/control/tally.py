@@ -33,6 +33,11 @@ UPSTREAM_FAILURES = frozenset(
         reasons.BAD_RESPONSE,
         reasons.UNAVAILABLE,
         reasons.TRUNCATED,
+        reasons.ADAPT_TOO_LARGE,
+        reasons.ADAPT_NOT_JSON,
+        reasons.ADAPT_ENCODED,
+        reasons.ADAPT_CONFLICT,
+        reasons.ADAPT_FAILED,
     )
 )
 
