@@ -26,6 +26,7 @@ from strangler.core.changes import PLACES, Changes
 from strangler.core.decide import Table
 from strangler.core.errors import StranglerError
 from strangler.core.model import Address, Config, Listener, Log
+from strangler.proxy.adapt import check_hooks
 from strangler.proxy.exchange import Exchange
 from strangler.proxy.proxy import Proxy, start
 
@@ -169,6 +170,7 @@ def _giving_way() -> Iterator[None]:
 def _table(body: bytes) -> Table:
     config = pickle.loads(body)
     assert isinstance(config, Config)
+    check_hooks(config)  # importing them takes as long as they like: here, where nobody waits
     return Table(config)
 
 
