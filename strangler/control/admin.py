@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
@@ -26,6 +27,9 @@ from strangler.control.lifeline import Settings, begin
 from strangler.control.line import Line
 from strangler.control.metrics import CONTENT_TYPE, render
 from strangler.control.readiness import reasons_not_ready
+from strangler.core.errors import StranglerError
+from strangler.core.model import Tls
+from strangler.proxy import tls
 
 ALIVE_SECONDS = 1.0
 
@@ -89,12 +93,16 @@ async def run(settings: Settings) -> None:
     config = uvicorn.Config(
         app(control, settings["hosts"]), log_config=None, access_log=False, lifespan="off", ws="none", server_header=False
     )
+    config.load()
+    config.ssl = tls.serving(Tls(*settings["tls"]), "admin") if settings["tls"] else None
     server = Server(config)
     sockets = [socket.socket(fileno=descriptor) for descriptor in settings["sockets"]]
     serving = asyncio.create_task(server.serve(sockets))
     living = asyncio.create_task(_say_alive(line))
     while (frame := await line.hear())[0]["do"] != "stop":
         await _obey(frame[0], control, line)
+        if frame[0]["do"] == "serve" and config.ssl:
+            _renew(config.ssl, settings["tls"])
     server.should_exit = True
     await serving
     living.cancel()
@@ -106,6 +114,13 @@ async def _obey(head: dict[str, Any], control: Control, line: Line) -> None:
         control.state = head
     else:
         line.say({"is": "serving", "revision": head["revision"]})
+
+
+def _renew(context: ssl.SSLContext, files: list[str]) -> None:
+    """New connections get the certificate that is in the files now, unless it cannot be used: the reader has said so then."""
+    with suppress(StranglerError):
+        tls.serving(Tls(*files), "admin")
+        context.load_cert_chain(*files)
 
 
 async def _say_alive(line: Line) -> None:

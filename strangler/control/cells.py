@@ -27,6 +27,7 @@ _USED, _SCALARS_AT = 0, 8
 REGION = (_FIRST + ROWS * STRIDE) * 8  # bytes
 _SEPARATOR = b"\x00"
 _OVERFLOW: Key = ("overflow",)
+GATE = "gate"  # the first part of the keys of rows that say how things stand with a worker, and die with it
 
 
 def new_arena(regions: int) -> int:
@@ -50,10 +51,12 @@ class Region:
     """One region of an arena.
 
     Attributes:
+        number: of the region.
         cells: all of it, by cell. Writers on the hot path add to these directly, at an index that `row` gave.
     """
 
     def __init__(self, arena: int, number: int) -> None:
+        self.number = number
         self._memory = mmap.mmap(arena, REGION, offset=number * REGION)
         self.cells = memoryview(self._memory).cast("Q")
         self._rows: dict[Key, int] = {}

@@ -6,12 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
+from strangler.control.cells import GATE
 from strangler.control.tally import (
     BOUNDS,
+    BREAKER,
     BUCKETS,
     FAILURES,
     FALLBACKS,
+    HEALTH,
     MICROSECONDS,
+    OPENS,
     REQUEST_BYTES,
     RESPONSE_BYTES,
     RETRIES,
@@ -35,6 +39,9 @@ _FAMILIES: tuple[tuple[str, str, str], ...] = (
     ("upstream_failures_total", "counter", "Requests that an upstream failed, before or in its answer."),
     ("upstream_retries_total", "counter", "Requests sent again because a pooled connection had been closed."),
     ("upstream_fallbacks_total", "counter", "Requests that legacy answered because this upstream failed."),
+    ("upstream_breaker_opens_total", "counter", "How often the breaker of this upstream opened."),
+    ("upstream_breaker_state", "gauge", "Breaker of an upstream in one worker: 0 closed, 1 half-open, 2 open."),
+    ("upstream_healthy", "gauge", "Whether health checks keep an upstream in service in one worker."),
     ("connections_total", "counter", "Client connections accepted."),
     ("connections_open", "gauge", "Client connections open now."),
     ("faults_total", "counter", "Errors of the proxy's own; each kind is logged once."),
@@ -52,7 +59,13 @@ _FAMILIES: tuple[tuple[str, str, str], ...] = (
     ("start_time_seconds", "gauge", "When this supervisor was started."),
     ("build_info", "gauge", "Always 1; the version is a label."),
 )
-_UPSTREAM_CELLS = {"upstream_failures": FAILURES, "upstream_retries": RETRIES, "upstream_fallbacks": FALLBACKS}
+_UPSTREAM_CELLS = {
+    "upstream_failures": FAILURES,
+    "upstream_retries": RETRIES,
+    "upstream_fallbacks": FALLBACKS,
+    "upstream_breaker_opens": OPENS,
+}
+_GATE_CELLS = {"upstream_healthy": HEALTH, "upstream_breaker_state": BREAKER}
 _SCALARS = {
     "connections_total": Scalar.CONNECTIONS,
     "connections_open": Scalar.OPEN,
@@ -83,6 +96,10 @@ def _of_row(key: Sequence[str], cells: list[int]) -> Iterator[tuple[str, Sample]
     elif kind == "upstream":
         for name, cell in _UPSTREAM_CELLS.items():
             yield f"{name}_total", ("", {"upstream": names[0]}, cells[cell])
+    elif kind == GATE:
+        for name, cell in _GATE_CELLS.items():
+            if cells[cell]:
+                yield name, ("", {"upstream": names[1], "worker": names[0]}, cells[cell] - 1)
 
 
 def _of_route(labels: dict[str, str], cells: list[int]) -> Iterator[tuple[str, Sample]]:

@@ -20,6 +20,7 @@ from strangler.control.lifeline import begin, say_and_end
 from strangler.control.shortfalls import shortfalls
 from strangler.core.errors import ConfigError, UsageError
 from strangler.core.model import Config, Listener
+from strangler.proxy import tls
 from strangler.proxy.adapt import check_hooks
 from strangler.proxy.key import find_key
 
@@ -38,6 +39,7 @@ def read(path: Path, environ: Mapping[str, str], held: str) -> tuple[Head, bytes
         missed = shortfalls(config)
         check_writable(config.log)
         check_hooks(config)
+        check_certificates(config)
         if any(upstream.identity for upstream in config.upstreams.values()):
             find_key(environ, config.folder)
     except UsageError as error:
@@ -53,8 +55,16 @@ def read(path: Path, environ: Mapping[str, str], held: str) -> tuple[Head, bytes
         "listen": [astuple(listener.address) for listener in config.listen],
         "schemes": ["https" if listener.tls else "http" for listener in config.listen],
         "admin": astuple(config.admin.address),
+        "admin.tls": astuple(config.admin.tls) if config.admin.tls else None,
         "held": _pack(kept.listen),
     }, pickle.dumps(kept, pickle.HIGHEST_PROTOCOL)
+
+
+def check_certificates(config: Config) -> None:
+    """Raises UsageError if a key, a certificate or an authority cannot be used. Workers read them for themselves."""
+    tls.load(config.listen, config.upstreams)
+    if config.admin.tls:
+        tls.serving(config.admin.tls, "admin")
 
 
 def _as_written(held: Listener, config: Config) -> Listener:

@@ -26,16 +26,13 @@ def _any_route(asked: Callable[[Route], bool]) -> Callable[[Config], bool]:
 
 
 SHORTFALLS: tuple[Shortfall, ...] = (
-    Shortfall("listen.tls: HTTPS is not served", lambda config: any(listener.tls for listener in config.listen), refused=True),
     Shortfall(
         "listen.engine: only native is there", lambda config: any(listener.engine != "native" for listener in config.listen), True
     ),
-    Shortfall("an https upstream: TLS is not spoken", lambda c: any(u.url.scheme == "https" for u in c.upstreams.values()), True),
     Shortfall(
         "stage shadow and canary: nothing is copied or compared",
         _any_route(lambda route: route.stage in (Stage.SHADOW, Stage.CANARY)),
     ),
-    Shortfall("upstreams.health: nobody asks", lambda config: any(upstream.health for upstream in config.upstreams.values())),
     Shortfall("ladder.auto: nothing climbs by itself", _any_route(lambda route: route.ladder.auto)),
     Shortfall("noise.learn: nothing is learned", _any_route(lambda route: route.noise.learn)),
     Shortfall("notify: nobody is called", lambda config: bool(config.notify.webhook)),

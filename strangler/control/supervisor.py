@@ -142,6 +142,7 @@ class Supervisor:
             descriptors = [self._arena, *(descriptor for _, descriptor in public)]
             self._crew.hire(f"worker {number}", number, "strangler.control.worker", Equipment(settings, descriptors))
         settings = {"arena": self._arena, "slots": workers, "sockets": admin, "version": __version__, "started": time.time()}
+        settings["tls"] = self._plan["admin.tls"]
         settings["hosts"] = [listening.address.host for listening in self._holdings.admin]
         self._crew.hire("control", 0, "strangler.control.admin", Equipment(settings, [self._arena, *admin]))
         self._loop.after(LOOK_SECONDS, self._look)
@@ -155,7 +156,9 @@ class Supervisor:
         schemes = self._plan["schemes"]
         for url in dict.fromkeys(_url(listening.address, schemes[number]) for number, listening in self._holdings.public):
             console.say(f"strangler serves {url}", console.OUT)
-        for url in dict.fromkeys(_url(listening.address, "http") for listening in self._holdings.admin):
+        for url in dict.fromkeys(
+            _url(listening.address, "https" if self._plan["admin.tls"] else "http") for listening in self._holdings.admin
+        ):
             self._say(f"admin address {url} (/metrics, /healthz, /readyz)")
         tell_service_manager(f"READY=1\nMAINPID={os.getpid()}")
 
@@ -197,7 +200,7 @@ class Supervisor:
         for message in head["missed"]:
             if message not in before.get("missed", ()):
                 self._say(f"not in this version yet: {message}")
-        changed = [key for key in ("listen", "admin", "workers") if before and before[key] != head[key]]
+        changed = [key for key in ("listen", "admin", "admin.tls", "workers") if before and before[key] != head[key]]
         if changed:
             self._say(f"{' and '.join(changed)} in the file changed: `strangler serve --takeover` puts that into effect")
 

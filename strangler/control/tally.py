@@ -6,11 +6,13 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from enum import IntEnum
 
-from strangler.control.cells import Key, Region
+from strangler.control.cells import GATE, Key, Region
+from strangler.core.breaker import State
 from strangler.core.model import Config
 from strangler.proxy import reasons
 from strangler.proxy.counters import CLASSES, Counters
 from strangler.proxy.exchange import Exchange
+from strangler.proxy.pool import Pool
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
 
@@ -21,13 +23,22 @@ REQUEST_BYTES = MICROSECONDS + 1
 RESPONSE_BYTES = REQUEST_BYTES + 1
 
 # Cells of a row about an upstream.
-FAILURES, RETRIES, FALLBACKS = range(3)
+FAILURES, RETRIES, FALLBACKS, OPENS = range(4)
+
+# Cells of a row about the gate of one worker to one upstream; 0 where there is no such thing.
+HEALTH, BREAKER = range(2)
+OUT, IN = 1, 2
+BREAKER_STATES = {State.CLOSED: 1, State.HALF_OPEN: 2, State.OPEN: 3}
 
 UPSTREAM_FAILURES = frozenset(
     reason.label
     for reason in (
         reasons.CONNECT_FAILED,
         reasons.CONNECT_TIMEOUT,
+        reasons.TLS_FAILED,
+        reasons.CERTIFICATE,
+        reasons.UNHEALTHY,
+        reasons.BREAKER_OPEN,
         reasons.RESPONSE_TIMEOUT,
         reasons.RESET,
         reasons.BAD_RESPONSE,
@@ -40,6 +51,9 @@ UPSTREAM_FAILURES = frozenset(
         reasons.ADAPT_FAILED,
     )
 )
+
+
+_BEFORE_ANY_REQUEST = (reasons.TOO_MANY_CONNECTIONS, reasons.TLS_HANDSHAKE)
 
 
 class Scalar(IntEnum):
@@ -62,7 +76,8 @@ class Tally:
         self._cells = region.cells
         self._found: dict[tuple[str, str], tuple[str, int]] = {}  # route, upstream -> stage, row
         self._modern: Mapping[str, str] = {}
-        self._turned_away = region.row(("reason", reasons.TOO_MANY_CONNECTIONS.label))
+        self._gates: dict[str, int] = {}  # upstream -> row
+        self._unheard = {reason: region.row(("reason", reason.label)) for reason in _BEFORE_ANY_REQUEST}
 
     def use(self, config: Config) -> None:
         """Requests are decided by `config` from now on."""
@@ -92,7 +107,20 @@ class Tally:
         cells[at(Scalar.CONNECTIONS)] = counters.connections
         cells[at(Scalar.FAULTS)] = counters.faults
         cells[at(Scalar.LOG_LOST)] = log_lost
-        cells[self._turned_away] = counters.refusals[reasons.TOO_MANY_CONNECTIONS.label]
+        for reason, row in self._unheard.items():
+            cells[row] = counters.refusals[reason.label]
+        for upstream, opens in counters.opens.items():
+            cells[self._region.row(("upstream", upstream)) + OPENS] = opens
+
+    def mirror_gates(self, pools: Mapping[str, Pool]) -> None:
+        """Copy which upstreams get requests, and which did until they went from the table."""
+        for name in pools.keys() - self._gates.keys():
+            self._gates[name] = self._region.row((GATE, str(self._region.number), name))
+        for name, row in self._gates.items():
+            gate = pools[name].gate if name in pools else None
+            pulse, circuit = (gate.pulse, gate.circuit) if gate else (None, None)
+            self._cells[row + HEALTH] = (OUT, IN)[pulse.well] if pulse else 0
+            self._cells[row + BREAKER] = BREAKER_STATES[circuit.state] if circuit else 0
 
     def _find(self, exchange: Exchange) -> tuple[str, int]:
         """The stage of a route changes with a flip; requests decided before may still end after it."""

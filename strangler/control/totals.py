@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from strangler.control.cells import SCALARS, WIDTH, Key, Region
+from strangler.control.cells import GATE, SCALARS, WIDTH, Key, Region
 
 DEAD = 0  # the region of those who have died; worker slots count from 1
 _GENERATION = SCALARS - 1  # the scalar of that region
@@ -41,6 +41,8 @@ def bury(arena: int, slot: int) -> None:
         if number != _OPEN:
             dead.cells[dead.scalar(number)] += count
     for key, cells in region.rows():
+        if key[0] == GATE:
+            continue
         row = dead.row(key)
         for cell, count in enumerate(cells):
             if count:

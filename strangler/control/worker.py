@@ -26,6 +26,7 @@ from strangler.core.changes import PLACES, Changes
 from strangler.core.decide import Table
 from strangler.core.errors import StranglerError
 from strangler.core.model import Address, Config, Listener, Log
+from strangler.proxy import tls
 from strangler.proxy.adapt import check_hooks
 from strangler.proxy.exchange import Exchange
 from strangler.proxy.proxy import Proxy, start
@@ -75,14 +76,20 @@ class Worker:
             with _giving_way():
                 table = await asyncio.to_thread(_table, body)
             listeners = self._receiving(table.config)
+            contexts = await asyncio.to_thread(tls.load, listeners, table.config.upstreams)
             if self._proxy is None:
                 self._proxy = await start(
-                    table, listeners=listeners, sockets=self._sockets, observe=self._observe, changes=self._changes
+                    table,
+                    listeners=listeners,
+                    sockets=self._sockets,
+                    observe=self._observe,
+                    changes=self._changes,
+                    contexts=contexts,
                 )
                 gc.collect()
                 gc.freeze()  # the table lives as long as the worker: no collection needs to look at it again
             else:
-                self._proxy.use(table, listeners)
+                self._proxy.use(table, listeners, contexts)
         except (StranglerError, OSError) as error:
             self._line.say({"is": "refused", "revision": head["revision"], "why": str(error)})
             if self._proxy is None:
@@ -144,6 +151,7 @@ class Worker:
         if self._proxy is not None:
             lost = self._log_lost + (self._log.lost if self._log else 0)
             self._tally.mirror(self._proxy.counters, lost)
+            self._tally.mirror_gates(self._proxy.routing.pools)
         if self._mirrored % ALIVE_EVERY == 0:
             self._line.say({"is": "alive"})
         self._mirrored += 1

@@ -100,9 +100,10 @@ class Gate:
 
     def _check(self, health: Health) -> None:
         pool = self._pool
-        lines = (b"GET " + health.path.encode() + b" HTTP/1.1", b"Host: " + pool.host, b"User-Agent: strangler", b"", b"")
+        first = b"GET " + health.path.encode() + b" HTTP/1.1"
+        head = b"\r\n".join((first, b"Host: " + pool.host, b"User-Agent: strangler", b"Connection: close", b"", b""))
         seconds = min(float(pool.upstream.timeouts.response), float(health.every))
-        Question(pool, b"\r\n".join(lines), self._checked, most=MOST, seconds=seconds).begin()
+        Question(pool, head, self._checked, most=MOST, seconds=seconds, fresh=True).begin()
 
     def _checked(self, status: int, body: bytes) -> None:
         health, pulse = self._pool.upstream.health, self.pulse

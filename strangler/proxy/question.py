@@ -23,20 +23,22 @@ class Question:
         head: of the request, which has no body.
         most: bytes of an answer's body; one that is larger is none.
         seconds: until it is given up.
+        fresh: on a connection of its own, so that the answer also says whether one can be made.
 
     Attributes:
         over: whether `tell` was called.
     """
 
-    __slots__ = ("_body", "_connection", "_head", "_most", "_pool", "_retried", "_size", "_tell", "deadline", "over")
+    __slots__ = ("_body", "_connection", "_fresh", "_head", "_most", "_pool", "_retried", "_size", "_tell", "deadline", "over")
 
-    def __init__(self, pool: Pool, head: bytes, tell: Tell, *, most: int, seconds: float) -> None:
+    def __init__(self, pool: Pool, head: bytes, tell: Tell, *, most: int, seconds: float, fresh: bool = False) -> None:
         self.over = False
         self.deadline = pool.proxy.deadlines.now + seconds
         self._pool = pool
         self._head = head
         self._tell = tell
         self._most = most
+        self._fresh = fresh
         self._connection: UpstreamConnection | None = None
         self._retried = False
         self._body: list[bytes] = []
@@ -45,7 +47,7 @@ class Question:
     def begin(self) -> None:
         """Ask."""
         self._pool.proxy.deadlines.watch(self)
-        connection = self._pool.take(repeatable=True)
+        connection = None if self._fresh else self._pool.take(repeatable=True)
         if connection is None:
             self._pool.connect(self)
         else:

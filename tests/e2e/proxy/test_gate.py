@@ -134,11 +134,26 @@ async def test_it_dies_hangs_and_comes_back(opened: Open, services: list[Service
     assert scene.proxy.counters.fallbacks == 2
 
 
+async def test_each_check_makes_a_connection(opened: Open, services: list[Service]) -> None:
+    """An upstream that takes no new connections is out, however well it answers on those it has."""
+    scene = await opened(routes=(route(),), health=HEALTH)
+    service = await instead(scene, services)
+    assert (await ask(scene))[2] == b"modern"
+    service._server.close()
+    await eventually(lambda: not is_well(scene))
+    assert scene.proxy.upstream_connections
+
+
 async def test_what_is_asked(opened: Open, services: list[Service]) -> None:
     scene = await opened(routes=(route(),), health=HEALTH, host="modern.example")
     service = await instead(scene, services)
     await eventually(lambda: bool(service.asked))
-    assert lines_of(service.asked[0]) == ["GET /healthz?deep=1 HTTP/1.1", "Host: modern.example", "User-Agent: strangler"]
+    assert lines_of(service.asked[0]) == [
+        "GET /healthz?deep=1 HTTP/1.1",
+        "Host: modern.example",
+        "User-Agent: strangler",
+        "Connection: close",
+    ]
 
 
 @pytest.mark.parametrize(
