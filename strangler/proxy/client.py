@@ -13,10 +13,10 @@ import struct
 from enum import Enum
 from typing import TYPE_CHECKING, cast
 
-from strangler.proxy import answers, reasons
+from strangler.proxy import answers, reasons, request_id
 from strangler.proxy.deadlines import NEVER
 from strangler.proxy.inbound import Inbound, RequestReader
-from strangler.proxy.passage import Passage, new_id
+from strangler.proxy.passage import Passage
 from strangler.proxy.secured import Secured
 
 if TYPE_CHECKING:
@@ -262,7 +262,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _turn_away(self) -> None:
         self.proxy.counters.refusals[reasons.TOO_MANY_CONNECTIONS.label] += 1
-        self.transport.write(answers.render(reasons.TOO_MANY_CONNECTIONS, request_id=new_id().decode(), close=True))
+        self.transport.write(answers.render(reasons.TOO_MANY_CONNECTIONS, request_id=request_id.new().decode(), close=True))
         self._end(linger=True)
 
     def _leave(self) -> None:

@@ -6,9 +6,8 @@ and whether the client's connection lives on. Bytes are read by the readers, wri
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from random import getrandbits, random
+from random import random
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from strangler.core.decide import Decision, Forward, Refuse
 from strangler.core.ladder import OnFailure
 from strangler.core.model import SAFE_METHODS, Side
 from strangler.core.request import Request
-from strangler.proxy import answers, reasons
+from strangler.proxy import answers, reasons, request_id
 from strangler.proxy.adapt import Adapter, Holding
 from strangler.proxy.counters import CLASSES
 from strangler.proxy.exchange import Exchange
@@ -107,7 +106,7 @@ class Passage:
     def begin(self) -> None:
         """Decide, and ask an upstream or answer."""
         inbound, claimed = self.inbound, self._routing.claimed
-        self._request_id = _request_id(inbound) if inbound.head.request_ids else new_id()
+        self._request_id = request_id.chosen(ids) if (ids := inbound.head.request_ids) else request_id.new()
         if claimed and inbound.head.cleared is not claimed:
             inbound.head.clear(claimed)
         if inbound.refused is not None:
@@ -592,20 +591,3 @@ class Passage:
             request_bytes=inbound.received,
             response_bytes=self._response_bytes,
         )
-
-
-_SANE = re.compile(rb"[A-Za-z0-9\-._~:/+=@]{1,128}")
-
-
-def _request_id(inbound: Inbound) -> bytes:
-    """The request's one X-Request-Id if it is sane (1 to 128 plain characters), whoever sent it; else a new one.
-
-    It is a label, nothing is decided by it, so a client may choose its own.
-    """
-    ids = inbound.head.request_ids
-    return ids[0] if len(ids) == 1 and _SANE.fullmatch(ids[0]) else new_id()
-
-
-def new_id() -> bytes:
-    """A request id of our own: 128 random bits."""
-    return b"%032x" % getrandbits(128)
