@@ -30,7 +30,7 @@ State = Mapping[str, Any]
 Sample = tuple[str, Mapping[str, str], float]  # suffix of the name, labels, value
 
 _ROUTE = ("route", "stage", "served_by")
-_FAMILIES: tuple[tuple[str, str, str], ...] = (
+FAMILIES: tuple[tuple[str, str, str], ...] = (
     ("requests_total", "counter", "Requests finished, by route, stage at which it was decided, upstream asked last, and answer."),
     ("request_duration_seconds", "histogram", "From the first byte of a request to the end of its answer."),
     ("request_bytes_total", "counter", "Bytes of request bodies."),
@@ -76,7 +76,7 @@ _SCALARS = {
 
 def render(totals: Totals, state: State, version: str, started: float) -> str:
     """All of it."""
-    samples: dict[str, list[Sample]] = {name: [] for name, _, _ in _FAMILIES}
+    samples: dict[str, list[Sample]] = {name: [] for name, _, _ in FAMILIES}
     for key, cells in sorted(totals.rows.items()):
         for name, sample in _of_row(key, cells):
             samples[name].append(sample)
@@ -84,7 +84,7 @@ def render(totals: Totals, state: State, version: str, started: float) -> str:
         samples[name].append(("", {}, totals.scalars[scalar]))
     for name, sample in _of_state(state, version, started):
         samples[name].append(sample)
-    return "".join(_family(name, kind, text, samples[name]) for name, kind, text in _FAMILIES)
+    return "".join(_family(name, kind, text, samples[name]) for name, kind, text in FAMILIES)
 
 
 def _of_row(key: Sequence[str], cells: list[int]) -> Iterator[tuple[str, Sample]]:

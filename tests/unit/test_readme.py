@@ -13,6 +13,7 @@ from strangler.cli.main import COMMANDS, cli
 from strangler.config.load import read
 from strangler.config.spec import FILE
 from strangler.core.identity import LIFETIME, sign
+from strangler.control.metrics import FAMILIES
 from strangler.core.ladder import render_diagram
 from strangler.core.spec.section import Either, ListOf, MapOf, Section
 
@@ -50,6 +51,11 @@ def keys(kind: object, path: str = "") -> list[str]:
     if not isinstance(kind, Section):
         return []
     return [found for key, field in kind.fields.items() for found in (f"{path}.{key}", *keys(field.kind, f"{path}.{key}"))]
+
+
+def test_every_metric_is_shown_and_every_one_shown_exists() -> None:
+    table = README[README.index("| metric, each with") :].partition("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", table)) - {"strangler_"} == {name for name, _, _ in FAMILIES}
 
 
 def test_every_command_is_shown() -> None:
