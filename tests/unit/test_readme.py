@@ -12,8 +12,8 @@ import pytest
 from strangler.cli.main import COMMANDS, cli
 from strangler.config.load import read
 from strangler.config.spec import FILE
-from strangler.core.identity import LIFETIME, sign
 from strangler.control.metrics import FAMILIES
+from strangler.core.identity import LIFETIME, sign
 from strangler.core.ladder import render_diagram
 from strangler.core.spec.section import Either, ListOf, MapOf, Section
 
