@@ -7,6 +7,7 @@ import json
 import pytest
 
 from strangler.core.model import Fallback, Stage, Timeouts
+from strangler.proxy import request_id
 
 from .conftest import Open, Scene, route
 from .wire import Wire, dial, eventually, lines_of, request, response
@@ -308,7 +309,9 @@ async def test_a_streamed_body_does_not_fall_back(opened: Open) -> None:
     assert scene.legacy.untouched
 
 
-async def test_an_error_of_ours_is_not_the_clients(opened: Open, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_error_of_ours_is_not_the_clients(
+    opened: Open, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scene = await opened(faults=4)
 
     def explode(*_: object) -> None:
@@ -319,7 +322,7 @@ async def test_an_error_of_ours_is_not_the_clients(opened: Open, caplog: pytest.
         client, upstream, _ = await scene.ask(request("GET /secret HTTP/1.1"))
         upstream.send(response(b"", "Location: /"))
         assert await client.rest() == b""
-    scene.proxy.routing.pools["legacy"].take = explode
+    monkeypatch.setattr(request_id, "new", explode)
     for _ in range(2):  # before
         client = await dial(scene.port)
         client.send(request("GET /secret HTTP/1.1"))
