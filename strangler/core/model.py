@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network
 
 from strangler.core.frozen import Frozen
@@ -393,6 +394,12 @@ class Route:
     redact: Redact = Redact()
     guard: Guard = Guard()
     ladder: Ladder = Ladder()
+
+    @property
+    def rules(self) -> str:
+        """Digest of what decides whether two answers agree: evidence that was collected under other rules does not count."""
+        told = (self.legacy, self.modern, self.adapt, self.compare)
+        return sha256(repr(told).encode()).hexdigest()[:12]
 
     @property
     def salt(self) -> str:
