@@ -9,6 +9,7 @@ from typing import Any
 
 from strangler.config import words
 from strangler.core.model import (
+    NOISE_KINDS,
     Adapt,
     AdaptRequest,
     AdaptResponse,
@@ -27,6 +28,7 @@ from strangler.core.model import (
     Milestone,
     Missing,
     Noise,
+    Noisy,
     Notify,
     Redact,
     Retention,
@@ -284,6 +286,18 @@ _ROUTE_FIELDS = (
             Noise,
             Field("learn", boolean(), "ask control twice on a small sample"),
             Field("sample", percent(), "share that is asked twice"),
+            Field(
+                "fields",
+                ListOf(
+                    Section(
+                        "a noisy field",
+                        Noisy,
+                        Field("path", words.pattern(), "the field", required=True),
+                        Field("kind", choice(*NOISE_KINDS), "the shape that it must keep", required=True),
+                    )
+                ),
+                "fields that differ from themselves: their values do not count, their shapes do",
+            ),
         ),
         "learning what differs from itself",
     ),

@@ -324,12 +324,32 @@ class Compare:
     python: str = ""
 
 
+# How a field can differ from itself. A noisy value may differ, but must still be there, of the same type, and of this shape.
+NOISE_KINDS: dict[str, str] = {
+    "clock": "a time, written the same way on both sides",
+    "uuid": "a UUID",
+    "token": "text of about the same length in the same alphabet",
+    "counter": "a number",
+    "order": "a list of the same items in another order",
+    "value": "anything of the same type",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Noisy:
+    """A field that is known to differ from itself, and how: one of `NOISE_KINDS`."""
+
+    path: Pattern
+    kind: str
+
+
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Learning which fields differ from themselves, by asking control twice on a small sample."""
+    """Learning which fields differ from themselves, by asking control twice on a small sample; `fields` are accepted."""
 
     learn: bool = False
     sample: Share = Share(0.01)
+    fields: tuple[Noisy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,7 +418,7 @@ class Route:
     @property
     def rules(self) -> str:
         """Digest of what decides whether two answers agree: evidence that was collected under other rules does not count."""
-        told = (self.legacy, self.modern, self.adapt, self.compare)
+        told = (self.legacy, self.modern, self.adapt, self.compare, self.noise.fields)
         return sha256(repr(told).encode()).hexdigest()[:12]
 
     @property

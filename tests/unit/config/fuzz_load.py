@@ -190,7 +190,11 @@ class Builder:
         )  # fmt: skip
 
     def noise(self) -> dict[str, Any]:
-        return self.some(learn=self.rng.choice([True, False]), sample=self.percent)
+        return self.some(
+            learn=self.rng.choice([True, False]),
+            sample=self.percent,
+            fields=lambda: [{"path": self.pattern(), "kind": self.rng.choice(["clock", "uuid", "token", "order"])}],
+        )
 
     def redact(self) -> dict[str, Any]:
         return self.some(headers=["cookie"], fields=["$..password"], detect=self.sample(["email", "card", "jwt"]))

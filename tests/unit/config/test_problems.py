@@ -116,7 +116,7 @@ routes:
     shadow: {sample: 100%, methods: [GET, HEAD], timeout: 5s, concurrency: 64, max_body: 1MiB, during: [shadow, canary]}
     compare: {headers: [location], ignore: ["$.a"], unordered: ["$.tags", {path: "$.items", key: sku}], python: "m:f",
               tolerance: [{path: "$.total", abs: 0.01}, {path: "$.paid_at", seconds: 2}], treat_equal: [case]}
-    noise: {learn: false, sample: 1%}
+    noise: {learn: false, sample: 1%, fields: [{path: "$.at", kind: clock}]}
     redact: {headers: [cookie], fields: ["$..password"], detect: [email]}
     guard: {match_rate: 99.9%, confidence: 95%, latency_ratio: 1.5, max_lag: 5s}
     ladder: {auto: false, steps: [1%, 100%], dwell: 1h}
