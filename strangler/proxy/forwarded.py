@@ -61,37 +61,38 @@ def client_address(peer: Peer, claims: Claims, networks: Networks) -> str:
     return client
 
 
-def set_lines(peer: Peer, claims: Claims, host: bytes, scheme: bytes, version: bytes) -> bytes:
-    """The header lines that tell an upstream where the request came from, Via included, with CRLF between them.
+def set_lines(peer: Peer, claims: Claims, host: bytes, scheme: bytes) -> bytes:
+    """The header lines that tell an upstream where the request came from, with CRLF between them.
+
+    Via is not among them, although RFC 9110 section 7.6.3 asks a proxy for it: servers take it for the sign of a proxy and
+    answer otherwise than before (nginx stops compressing), and nothing may change. A client's own goes on as it is.
 
     Args:
         host: authority that the client asked for, b"" if it named none.
         scheme: of the client's connection, ``http`` or ``https``.
-        version: of the request as received, ``1.0`` or ``1.1`` (RFC 9110 section 7.6.3).
     """
     if not (peer.trusted and claims):
-        return _own_lines(peer.address, host, scheme, version)
+        return _own_lines(peer.address, host, scheme)
     chain = _joined(claims.get(b"x-forwarded-for", ()), peer.address.encode())
     return _lines(
         chain,
         _single(claims, b"x-forwarded-proto") or scheme,
         _single(claims, b"x-forwarded-host") or host,
         _joined(claims.get(b"forwarded", ()), _element(peer.address, host, scheme)),
-        version,
     )
 
 
 @lru_cache(maxsize=4096)
-def _own_lines(address: str, host: bytes, scheme: bytes, version: bytes) -> bytes:
+def _own_lines(address: str, host: bytes, scheme: bytes) -> bytes:
     """The lines when nothing that the request claims counts: the same for every request of one client to one host."""
-    return _lines(address.encode(), scheme, host, _element(address, host, scheme), version)
+    return _lines(address.encode(), scheme, host, _element(address, host, scheme))
 
 
-def _lines(chain: bytes, proto: bytes, host: bytes, forwarded: bytes, version: bytes) -> bytes:
+def _lines(chain: bytes, proto: bytes, host: bytes, forwarded: bytes) -> bytes:
     lines = [b"X-Forwarded-For: " + chain] if chain else []
     lines.append(b"X-Forwarded-Proto: " + proto)
     lines += [b"X-Forwarded-Host: " + host] if host else []
-    return b"\r\n".join([*lines, b"Forwarded: " + forwarded, b"Via: %b strangler" % version])
+    return b"\r\n".join([*lines, b"Forwarded: " + forwarded])
 
 
 def _element(address: str, host: bytes, scheme: bytes) -> bytes:

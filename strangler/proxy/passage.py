@@ -280,8 +280,7 @@ class Passage:
     def _about(self) -> bytes:
         """The lines that tell an upstream where the request came from."""
         inbound, client = self.inbound, self.client
-        version = b"1.0" if inbound.old_version else b"1.1"
-        return set_lines(client.peer, inbound.head.claims, inbound.host or b"", client.scheme, version)
+        return set_lines(client.peer, inbound.head.claims, inbound.host or b"", client.scheme)
 
     def _connection_lines(self) -> list[bytes]:
         """TE and Upgrade hold for one hop, so each is offered anew (RFC 9110 sections 7.8 and 10.1.4)."""

@@ -67,7 +67,7 @@ def curl(url: str, host: str, method: str, path: str, arguments: tuple[str, ...]
         url + path,
     ]
     head, _, body = subprocess.run(command, capture_output=True, check=True).stdout.partition(b"\r\n\r\n")
-    hop = ("date:", "transfer-encoding:", "connection:", "keep-alive:", "via:")
+    hop = ("date:", "transfer-encoding:", "connection:", "keep-alive:")
     return [line for line in head.decode("latin-1").split("\r\n") if not line.lower().startswith(hop)], body
 
 

@@ -111,15 +111,26 @@ async def test_te_trailers_is_offered_anew(scene: Scene) -> None:
 async def test_what_is_added(scene: Scene) -> None:
     seen, _, _ = await exchange(scene, request(host="shop.example:8080"), response())
     added = lines_of(seen)[2:]
-    assert added[:5] == [
+    assert added[:4] == [
         "X-Forwarded-For: 127.0.0.1",
         "X-Forwarded-Proto: http",
         "X-Forwarded-Host: shop.example:8080",
         'Forwarded: for=127.0.0.1;host="shop.example:8080";proto=http',
-        "Via: 1.1 strangler",
     ]
-    assert re.fullmatch("X-Request-Id: [0-9a-f]{32}", added[5])
-    assert len(added) == 6
+    assert re.fullmatch("X-Request-Id: [0-9a-f]{32}", added[4])
+    assert len(added) == 5
+
+
+async def test_no_via_is_added(scene: Scene) -> None:
+    """nginx, for one, compresses nothing for a request with Via."""
+    seen, head, _ = await exchange(scene, request(), response())
+    assert b"via:" not in seen.lower() + head.lower()
+
+
+async def test_a_via_goes_on_both_ways(scene: Scene) -> None:
+    seen, head, _ = await exchange(scene, request("GET / HTTP/1.1", "Via: 1.1 edge"), response(b"", "Via: 1.1 cache"))
+    assert without_added(seen)[2:] == ["Via: 1.1 edge"]
+    assert "Via: 1.1 cache" in lines_of(head)
 
 
 CLAIMS = [
