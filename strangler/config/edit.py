@@ -18,18 +18,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
-from strangler.config.document import parse, without_garbage_collection
-from strangler.config.meaning import Meaning, is_merge, sources
+from strangler.config.document import without_garbage_collection
+from strangler.config.meaning import Meaning, sources
 from strangler.config.splice import Entry, Splice, apply, hand_over, insert, quote, rewrite
-from strangler.core.errors import UsageError
+from strangler.config.survey import Document, EditError, Survey, line_of, own_pair
 from strangler.core.model import Stage
 from strangler.core.spec.kinds import describe
-from strangler.core.spec.node import DocumentError, Map, Mark, Node, Pair, Scalar, Sequence
-from strangler.core.spec.reader import nearest
+from strangler.core.spec.node import DocumentError, Map, Node, Pair, Scalar
 from strangler.core.spec.section import is_nothing
 from strangler.core.units import Share, format_percent, parse_percent
 
@@ -37,6 +36,7 @@ _T = TypeVar("_T")
 _MARK = "\ufeff"
 _UNSAID = {"stage": Stage.LEGACY.value, "weight": "0%"}  # the model's defaults, for a key that stands nowhere
 _KEYS = tuple(_UNSAID)
+_AGAIN = "flip again"
 _NEIGHBOURS = {"stage": ("match", "name"), "weight": ("stage", "match", "name")}
 
 
@@ -47,14 +47,6 @@ class Change:
     route: str
     stage: Stage | None = None
     weight: Share | None = None
-
-
-class EditError(UsageError):
-    """The file cannot be edited for a flip as it is written. `line` counts from 1; 0 if no line is to blame."""
-
-    def __init__(self, line: int, message: str) -> None:
-        self.line = line
-        super().__init__(f"line {line}: {message}" if line else message)
 
 
 def edit(text: str, changes: Iterable[Change]) -> str:
@@ -74,7 +66,7 @@ def edit(text: str, changes: Iterable[Change]) -> str:
 
 
 def _edit(text: str, wanted: dict[str, dict[str, str]]) -> str:
-    before = _Document(text, Meaning())
+    before = Document(text, Meaning(), again=_AGAIN)
     plan = _Plan(before, {id(before.route(name)): _Asked(name, words) for name, words in wanted.items()})
     if not plan.words:
         return text
@@ -112,84 +104,6 @@ def _percent(weight: Share, route: str) -> str:
     raise EditError(0, f"{weight} is not a weight for route {route!r}: it goes from 0% to 100%")
 
 
-class _Document:
-    """A parsed file whose routes can be found by name."""
-
-    def __init__(self, text: str, meaning: Meaning) -> None:
-        root = parse(text)
-        self.text, self.meaning = text, meaning
-        self.root = root if isinstance(root, Map) else _no_routes(root)
-        meaning.of(self.root)
-        self.routes = self._routes()
-        self.items = self.routes.items
-        self.names: dict[str, list[int]] = {}
-        for index, item in enumerate(self.items):
-            self.names.setdefault(self._name(item), []).append(index)
-        defaults = meaning.values(self.root).get("defaults")
-        self.defaults = meaning.values(defaults) if isinstance(defaults, Map) else {}
-
-    def _routes(self) -> Sequence:
-        pairs = [pair for pair in self.root.pairs if pair.key.text == "routes"]
-        if len(pairs) != 1 or pairs[0].alias or not isinstance(pairs[0].value, Sequence):
-            return _no_routes(pairs[-1].value if pairs else self.root)
-        return pairs[0].value
-
-    def _name(self, item: Node) -> str:
-        name = self.meaning.values(item).get("name") if isinstance(item, Map) else None
-        return name.text if isinstance(name, Scalar) else ""
-
-    def route(self, name: str) -> Map:
-        """The one route of this name, written out in its place. Raises EditError if there is no such route."""
-        found = self.names.get(name, ()) if name else ()
-        if not found:
-            known = [known for known in self.names if known and known.isprintable()]
-            raise EditError(0, f"no route is named {name!r}{nearest(name, known)}")
-        for index in found:
-            if index in self.routes.aliases:
-                raise EditError(self._line(index), f"route {name!r} is an alias: write it out here, then flip again")
-        if len(found) > 1:
-            first, second = self._line(found[0]), self._line(found[1])
-            raise EditError(second, f"route {name!r} stands twice, first on line {first}: give each its own name")
-        route = self.items[found[0]]
-        assert isinstance(route, Map)
-        _check_keys(route, name)
-        return route
-
-    def _line(self, index: int) -> int:
-        start, _ = self.routes.aliases.get(index) or (self.items[index].start, None)
-        return start.line + 1
-
-    def effective(self, route: Map, key: str) -> Node | str:
-        """What a route has for a key: its own or a merged value, else that of the defaults, else what the model says."""
-        return self.meaning.values(route).get(key) or self.defaults.get(key) or _UNSAID[key]
-
-    def rest(self) -> list[int]:
-        """The meaning of everything but the routes' stages and weights."""
-        without, of = self.meaning.without, self.meaning.of
-        routes = [without(item, _KEYS) if isinstance(item, Map) else of(item) for item in self.items]
-        return [without(self.root, ("routes",)), *routes]
-
-
-def _no_routes(node: Node | None) -> NoReturn:
-    raise EditError(node.start.line + 1 if node else 0, "the file has no `routes:` list of its own: write the routes there")
-
-
-def _check_keys(route: Map, name: str) -> None:
-    own: dict[str, Pair] = {}
-    for pair in route.pairs:
-        if own.setdefault(pair.key.text, pair) is not pair and not is_merge(pair):
-            first = _line(own[pair.key.text])
-            raise EditError(_line(pair), f"{pair.key.text!r} of route {name!r} stands twice, first on line {first}: keep one")
-    if "name" not in own:
-        line = route.start.line + 1
-        raise EditError(line, f"route {name!r} has its name from a merge: write `name: {name}` here, then flip again")
-
-
-def _line(pair: Pair) -> int:
-    start, _ = pair.alias or (pair.value.start, None)
-    return start.line + 1
-
-
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """What a route is to have: words by key."""
@@ -198,51 +112,12 @@ class _Asked:
     words: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Use:
-    """One alias of a value: where it stands, and the pair whose value it is. No place is known for an alias as a key."""
-
-    place: tuple[int, int] | None
-    pair: Pair | None = None
-
-
-@dataclass(slots=True)
-class _Survey:
-    """Every mapping in the order in which they end (so what is merged comes before what merges it), and every alias."""
-
-    maps: list[Map] = field(default_factory=list)
-    uses: dict[int, list[_Use]] = field(default_factory=dict)
-    _seen: set[int] = field(default_factory=set)
-
-    def visit(self, node: Node) -> None:
-        self._seen.add(id(node))
-        if isinstance(node, Sequence):
-            for index, item in enumerate(node.items):
-                self._value(item, node.aliases.get(index), None)
-        elif isinstance(node, Map):
-            for pair in node.pairs:
-                self._key(pair)
-                self._value(pair.value, pair.alias, pair)
-            self.maps.append(node)
-
-    def _key(self, pair: Pair) -> None:
-        if id(pair.key) in self._seen:
-            self.uses.setdefault(id(pair.key), []).append(_Use(None))
-        self._seen.add(id(pair.key))
-
-    def _value(self, node: Node, alias: tuple[Mark, Mark] | None, pair: Pair | None) -> None:
-        if alias:
-            self.uses.setdefault(id(node), []).append(_Use((alias[0].index, alias[1].index), pair))
-        else:
-            self.visit(node)
-
-
 class _Plan:
     """Which words have to be written into which routes, so that each has what it should."""
 
-    def __init__(self, document: _Document, asked: dict[int, _Asked]) -> None:
+    def __init__(self, document: Document, asked: dict[int, _Asked]) -> None:
         self.document, self.asked = document, asked
-        self.survey = _Survey()
+        self.survey = Survey()
         self.survey.visit(document.root)
         self.routes = {id(item): item for item in document.items if isinstance(item, Map)}
         self.words: dict[tuple[int, str], str] = {}
@@ -255,7 +130,7 @@ class _Plan:
         self.replaced: dict[int, str] = {}  # the word by pair, for keys that are there
         self.rewritten: dict[int, str] = {}  # the word by scalar, for scalars that change in their own place
         for (route, key), word in self.words.items():
-            if pair := _own(self.routes[route], key):
+            if pair := own_pair(self.routes[route], key):
                 self.replaced[id(pair)] = word
                 if not pair.alias:
                     self.rewritten[id(pair.value)] = word
@@ -264,7 +139,7 @@ class _Plan:
         return ((self.routes[route], asked) for route, asked in self.asked.items())
 
     def _settle(self, node: Map, key: str) -> None:
-        place, pair = (id(node), key), _own(node, key)
+        place, pair = (id(node), key), own_pair(node, key)
         self._was[place] = pair.value if pair else _merged(node, key, self._was)
         self._will[place] = pair.value if pair else _merged(node, key, self._will)
         word = self._word(node, key, pair)
@@ -294,7 +169,7 @@ class _Plan:
         for place in dict.fromkeys(place for place, _ in self.words):
             route, missing = self.routes[place], []
             for key in _KEYS:
-                word, pair = self.words.get((place, key)), _own(route, key)
+                word, pair = self.words.get((place, key)), own_pair(route, key)
                 if word is not None and pair:
                     found += self._replace(route, pair, word)
                 elif word is not None:
@@ -312,7 +187,7 @@ class _Plan:
         if not others:
             return rewrite(text, route, pair, word)
         if others[0].place is None:
-            raise EditError(_line(pair), "the anchor here is used as a key elsewhere: write that key out, then flip again")
+            raise EditError(line_of(pair), "the anchor here is used as a key elsewhere: write that key out, then flip again")
         return [*rewrite(text, route, pair, word, keep_anchor=False), hand_over(text, scalar, others[0].place)]
 
     def _stays_shared(self, scalar: Scalar, word: str) -> bool:
@@ -323,21 +198,21 @@ class _Plan:
     def is_carried_out_by(self, text: str) -> bool:
         """The proof: whether the text means what the document does, but for the words of this plan."""
         try:
-            after = _Document(text, self.document.meaning)
+            after = Document(text, self.document.meaning, again=_AGAIN)
         except (DocumentError, EditError):
             return False
-        if self.document.rest() != after.rest():
+        if self.document.rest(_KEYS) != after.rest(_KEYS):
             return False
         return all(map(partial(self._is_right, after), self.document.items, after.items))
 
-    def _is_right(self, document: _Document, before: Node, after: Node) -> bool:
+    def _is_right(self, document: Document, before: Node, after: Node) -> bool:
         if not isinstance(before, Map) or not isinstance(after, Map):
             return True  # not a route; compared with the rest
         asked = self.asked.get(id(before))
         return all(
-            _says(key, document.effective(after, key), asked.words[key])
+            _says(key, _effective(document, after, key), asked.words[key])
             if asked and key in asked.words
-            else self._sense(document.effective(after, key)) == self._sense(self.document.effective(before, key))
+            else self._sense(_effective(document, after, key)) == self._sense(_effective(self.document, before, key))
             for key in _KEYS
         )
 
@@ -345,13 +220,13 @@ class _Plan:
         return value if isinstance(value, str) else _text(value) or self.document.meaning.of(value)
 
 
-def _own(node: Map, key: str) -> Pair | None:
-    """The pair that a mapping itself has for a key, not by merging."""
-    return next((pair for pair in node.pairs if pair.key.text == key), None)
+def _effective(document: Document, route: Map, key: str) -> Node | str:
+    """What a route has for a key: its own or a merged value, else that of the defaults, else what the model says."""
+    return document.meaning.values(route).get(key) or document.defaults.get(key) or _UNSAID[key]
 
 
 def _neighbour(route: Map, key: str) -> Pair | None:
-    return next((pair for name in _NEIGHBOURS[key] if (pair := _own(route, name))), None)
+    return next((pair for name in _NEIGHBOURS[key] if (pair := own_pair(route, name))), None)
 
 
 def _merged(node: Map, key: str, table: Mapping[tuple[int, str], _T]) -> _T | None:
@@ -376,10 +251,10 @@ def _says(key: str, value: Node | str, word: str) -> bool:
 
 def _check_value(pair: Pair, key: str, name: str) -> None:
     if not isinstance(pair.value, Scalar):
-        raise EditError(_line(pair), f"{key} of route {name!r} is {describe(pair.value)}: write one word, then flip again")
+        raise EditError(line_of(pair), f"{key} of route {name!r} is {describe(pair.value)}: write one word, then flip again")
     if "${" in pair.value.text:
         message = f"{key} of route {name!r} comes from the environment: write it out, so that a flip can edit it"
-        raise EditError(_line(pair), message)
+        raise EditError(line_of(pair), message)
 
 
 def _in_words(value: Node | str, key: str, route: Map) -> str:

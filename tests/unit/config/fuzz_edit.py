@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 
 import yaml
 
-from strangler.config.edit import Change, EditError, edit
+from strangler.config.edit import Change, edit
+from strangler.config.survey import EditError
 from strangler.core.model import Stage
 from strangler.core.spec.node import DocumentError
 from strangler.core.units import Share, format_percent, parse_percent

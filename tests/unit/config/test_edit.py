@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from strangler.config.document import parse
-from strangler.config.edit import Change, EditError, edit
+from strangler.config.edit import Change, edit
+from strangler.config.survey import EditError
 from strangler.core.model import Stage
 from strangler.core.spec.node import DocumentError, Map, Sequence
 from strangler.core.units import Share
