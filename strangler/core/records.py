@@ -76,9 +76,16 @@ class Batch:
         causes: number of pairs by (route, rules, version, cause), and when the last was seen.
         settled: pairs that control has settled, by (incarnation of a worker, route): outcome, skip or loss, all the same.
         skips, lost: what control itself skipped and lost, by (route, label).
-        worker_counts: what workers counted in all their time, by (route, label), as of now: replaces what was there for
-            this run.
-        noise: observations of self-comparison by (route, pattern): how often looked at, how often different, and kind.
+        outcomes: pairs that control itself has compared, by (route, outcome): with `skips` and `lost`, all of `settled`.
+        worker_counts: what workers counted in all their time, by (route, label) with labels as in `ledger`, as of now:
+            replaces what was there for this run.
+        alive: incarnations whose numbers in `worker_counts` are not among those of the dead; read in the same moment.
+        snapshot: whatever control wants to find again when it is started anew in this run, such as how far it has read
+            the workers' counters; b"" leaves what was there.
+        noise: observations of self-comparison by (route, pattern): how often looked at, how often different, and kind. Numbers
+            are added, at any depth; everything else replaces what was there.
+        arms: latencies and failures by (minute since 1970, route, stage, version, side): cells, as many as the writer
+            likes, added one by one.
     """
 
     counts: dict[tuple[int, Stratum, str], list[int]] = field(default_factory=dict)
@@ -87,5 +94,9 @@ class Batch:
     settled: dict[tuple[str, str], int] = field(default_factory=dict)
     skips: dict[tuple[str, str], int] = field(default_factory=dict)
     lost: dict[tuple[str, str], int] = field(default_factory=dict)
+    outcomes: dict[tuple[str, str], int] = field(default_factory=dict)
     worker_counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    alive: frozenset[str] = frozenset()
+    snapshot: bytes = b""
     noise: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    arms: dict[tuple[int, str, str, str, str], list[int]] = field(default_factory=dict)
