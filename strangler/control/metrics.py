@@ -11,6 +11,7 @@ from strangler.control.tally import (
     BOUNDS,
     BREAKER,
     BUCKETS,
+    CLASSES,
     FAILURES,
     FALLBACKS,
     HEALTH,
@@ -22,7 +23,6 @@ from strangler.control.tally import (
     Scalar,
 )
 from strangler.control.totals import Totals
-from strangler.proxy.counters import CLASSES
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

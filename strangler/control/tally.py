@@ -10,11 +10,13 @@ from strangler.control.cells import GATE, Key, Region
 from strangler.core.breaker import State
 from strangler.core.model import Config
 from strangler.proxy import reasons
-from strangler.proxy.counters import CLASSES, Counters
+from strangler.proxy.counters import Counters
 from strangler.proxy.exchange import Exchange
 from strangler.proxy.pool import Pool
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
+
+CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")  # of the status that the client got; none if it got none
 
 # Cells of a row about requests of one route, at one stage, served by one upstream; first one for each of CLASSES.
 BUCKETS = len(CLASSES)

@@ -1,11 +1,9 @@
-"""What one worker counts: plain numbers, written on the hot path, read by whoever wants them."""
+"""What one worker counts besides requests: whoever observes them counts those (`Exchange`)."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-
-CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 
 
 @dataclass(slots=True)
@@ -14,9 +12,6 @@ class Counters:
 
     Attributes:
         connections: of clients, accepted; `connections_open` now.
-        requests: finished, however they ended.
-        upstreams: requests by the upstream that was tried last.
-        statuses: requests by class of the status the client got; ``none`` if it got none.
         refusals: answers of ours, and answers cut short, by the label of their reason.
         fallbacks: requests that went to the fallback upstream.
         retries: requests sent again because a pooled connection had been closed.
@@ -27,9 +22,6 @@ class Counters:
 
     connections: int = 0
     connections_open: int = 0
-    requests: int = 0
-    upstreams: Counter[str] = field(default_factory=Counter)
-    statuses: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
     fallbacks: int = 0
     retries: int = 0

@@ -17,7 +17,6 @@ from strangler.core.model import SAFE_METHODS, Side
 from strangler.core.request import Request
 from strangler.proxy import answers, reasons, request_id
 from strangler.proxy.adapt import Adapter, Holding
-from strangler.proxy.counters import CLASSES
 from strangler.proxy.exchange import Exchange
 from strangler.proxy.forwarded import client_address, set_lines
 from strangler.proxy.framing import CHUNKED, CLOSE, NO_BODY, as_chunk, last_chunk
@@ -555,13 +554,8 @@ class Passage:
         if self._routing.identities and self._upstream:
             self._note_changes(None)
         proxy = self.client.proxy
-        counters = proxy.counters
-        counters.requests += 1
-        counters.statuses[CLASSES[self._status // 100]] += 1
-        if self._upstream:
-            counters.upstreams[self._upstream] += 1
         if reason is not None:
-            counters.refusals[reason.label] += 1
+            proxy.counters.refusals[reason.label] += 1
         if proxy.observe is not None:
             try:
                 proxy.observe(self._record())

@@ -115,7 +115,7 @@ async def test_an_offered_upgrade_does_not_hide_the_body(scene: Scene, framing: 
     assert received.count(b"/smuggled") == 1 or framing.startswith("Transfer")
     upstream.send(response(b"1"))
     assert (await client.rest()).endswith(b"1")
-    assert scene.proxy.counters.requests == 1
+    assert len(scene.observed) == 1
 
 
 # Limits.
@@ -271,14 +271,7 @@ async def test_what_is_observed_and_counted(opened: Open) -> None:
     assert (seen.side, seen.upstream, seen.status, seen.reason, seen.request_id) == ("modern", "modern", 200, "", "me")
     assert (seen.request_bytes, seen.response_bytes, seen.fell_back) == (3, 5, False)
     assert 0 < seen.first_byte <= seen.duration
-    assert scene.proxy.counters == Counters(
-        connections=1,
-        connections_open=1,
-        requests=1,
-        upstreams=scene.proxy.counters.upstreams,
-        statuses=scene.proxy.counters.statuses,
-    )
-    assert (scene.proxy.counters.upstreams, scene.proxy.counters.statuses) == ({"modern": 1}, {"2xx": 1})
+    assert scene.proxy.counters == Counters(connections=1, connections_open=1)
 
 
 async def test_an_observer_that_fails_is_only_counted(opened: Open) -> None:

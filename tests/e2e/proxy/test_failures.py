@@ -32,7 +32,7 @@ async def test_connections_are_reused(scene: Scene) -> None:
         upstream.send(response(b"x"))
         await other.message()
     assert scene.legacy.untouched
-    assert scene.proxy.counters.upstreams == {"legacy": 4}
+    assert [seen.upstream for seen in scene.observed] == ["legacy"] * 4
 
 
 async def test_the_connection_used_last_comes_first(scene: Scene) -> None:

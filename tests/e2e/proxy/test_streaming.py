@@ -100,7 +100,7 @@ async def test_an_answer_of_an_upstream_that_closed_on_the_upload_is_not_lost(sc
     upstream.send(response(b"enough", status="413 Content Too Large"))
     await upstream.drain()
     upstream.reset()
-    while not client.reader._buffer and not scene.proxy.counters.requests:  # type: ignore[attr-defined]
+    while not client.reader._buffer and not scene.observed:  # type: ignore[attr-defined]
         client.send(b"x" * 1000)
         await client.drain()
     head, body = await client.message()

@@ -10,7 +10,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from strangler.core.decide import Table
 from strangler.core.model import Stage, Timeouts
-from strangler.proxy import start
+from strangler.proxy import Exchange, start
 
 from .conftest import Open, Scene, config, route
 from .wire import eventually, lines_of, request, response, without_added
@@ -27,13 +27,14 @@ async def test_an_echo_with_real_websockets() -> None:
     async with serve(echo, "127.0.0.1", 0) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         made = config(port, port)
-        proxy = await start(Table(made), listeners=made.listen)
+        observed: list[Exchange] = []
+        proxy = await start(Table(made), listeners=made.listen, observe=observed.append)
         async with connect(f"ws://127.0.0.1:{proxy.addresses[0].port}/chat") as client:
             for message in ("hello", b"\x00\xff" * 100_000, "x" * 500_000):
                 await client.send(message)
                 assert await client.recv() == message
         await eventually(lambda: not proxy.tunnels and not proxy.clients and not proxy.upstream_connections)
-        assert proxy.counters.statuses == {"1xx": 1}
+        assert [seen.status for seen in observed] == [101]
         await proxy.stop(0)
 
 
