@@ -563,24 +563,25 @@ class Passage:
                 proxy.fault(error)
 
     def _record(self) -> Exchange:
+        """What happened, in the order of the record's fields: naming them costs every request a microsecond."""
         inbound, now = self.inbound, perf_counter()
         route = self._decision.route if self._decision else None
         return Exchange(
-            method=inbound.method,
-            target=inbound.target.decode("latin-1"),
-            client=self._address or self.client.peer.address,
-            route=route.name if route else "",
-            stage=route.stage if route else "",
-            side=self._side if self._upstream else "",
-            upstream=self._upstream,
-            status=self._status,
-            reason=self._reason.label if self._reason else "",
-            request_id=self._request_id.decode("ascii"),
-            fell_back=self._fell_back,
-            retried=self._retried,
-            started=self._started,
-            first_byte=(self._first_byte or now) - self._started,
-            duration=now - self._started,
-            request_bytes=inbound.received,
-            response_bytes=self._response_bytes,
+            inbound.method,
+            inbound.target.decode("latin-1"),
+            self._address or self.client.peer.address,
+            route.name if route else "",
+            route.stage if route else "",
+            self._side if self._upstream else "",
+            self._upstream,
+            self._status,
+            self._reason.label if self._reason else "",
+            self._request_id.decode("ascii"),
+            self._fell_back,
+            self._retried,
+            self._started,
+            (self._first_byte or now) - self._started,
+            now - self._started,
+            inbound.received,
+            self._response_bytes,
         )
