@@ -24,7 +24,9 @@ class Forward:
     Attributes:
         route: None when no route matched.
         side: who serves; `upstream` is its name.
-        copies_to: upstream that gets the shadow request, or "" (sampling is the engine's draw, by `route.shadow`).
+        counted: whether it counts in the ledger: the route copies requests at this stage.
+        copies_to: upstream that gets the shadow request, or "" (sampling is the engine's draw, by `route.shadow`); of a
+            request that is counted, "" says that its method is not copied.
         fallback: upstream that answers instead if this one fails before its first byte, or "".
     """
 
@@ -32,6 +34,7 @@ class Forward:
     rung: Rung | None
     side: Side
     upstream: str
+    counted: bool = False
     copies_to: str = ""
     fallback: str = ""
     on_failure: OnFailure = OnFailure.BAD_GATEWAY
@@ -157,13 +160,14 @@ def _forward(route: Route, moved: bool, *, safe: bool, below: bool, copied: bool
     row = rung(route, safe=safe, below=below, moved=moved)
     names = {Side.LEGACY: route.legacy, Side.MODERN: route.modern}
     failure = on_failure(row, route, safe=safe, moved=moved)
-    copies = copied and row.copies_to is not None and row.stage in route.shadow.during
+    counted = row.copies_to is not None and row.stage in route.shadow.during
     return Forward(
         route,
         row,
         row.served_by,
         names[row.served_by],
-        copies_to=names[row.copies_to] if row.copies_to and copies else "",
+        counted=counted,
+        copies_to=names[row.copies_to] if row.copies_to and counted and copied else "",
         fallback=route.legacy if failure is OnFailure.FALLBACK else "",
         on_failure=failure,
     )

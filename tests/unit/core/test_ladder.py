@@ -97,7 +97,12 @@ def test_copies_are_sent_only_at_the_stages_listed():
             if stage == "shadow" != listed:
                 continue
             found = decide(stage, "safe", "none", "no", "below", f"shadow: {{during: [{listed}]}}")
-            assert bool(found.copies_to) == (stage == listed)
+            assert bool(found.copies_to) == found.counted == (stage == listed)
+
+
+def test_the_ledger_sees_what_is_not_copied_for_its_method_too():
+    found = decide("shadow", "unsafe", "none", "no", "rest", "shadow: {methods: [GET]}")
+    assert (found.counted, found.copies_to) == (True, "")
 
 
 def test_every_stage_is_drawn_once_the_top_first():
