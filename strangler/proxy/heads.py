@@ -42,13 +42,14 @@ class Head:
     def __init__(self, headers: list[Header]) -> None:
         self.headers = headers
         self.lines = list(map(_WRITE, headers))
-        self.lengths: list[bytes] = []
-        self.lengths_at: list[int] = []
-        self.codings: list[bytes] = []
-        self.options: Sequence[bytes] = ()
+        # Tuples: nearly all stay empty, and the empty one costs nothing.
+        self.lengths: tuple[bytes, ...] = ()
+        self.lengths_at: tuple[int, ...] = ()
+        self.codings: tuple[bytes, ...] = ()
+        self.options: tuple[bytes, ...] = ()
         self.named: frozenset[bytes] = _NONE
-        self.upgrades: list[bytes] = []
-        self.trailers_at: list[int] = []
+        self.upgrades: tuple[bytes, ...] = ()
+        self.trailers_at: tuple[int, ...] = ()
 
     def remove_named(self) -> None:
         """Drop the headers that Connection names, so that neither routing nor the other side sees them."""
@@ -126,8 +127,8 @@ class ResponseHead(Head):
 
     def __init__(self, headers: list[Header]) -> None:
         Head.__init__(self, headers)
-        self.locations_at: list[int] = []
-        self.cookies_at: list[int] = []
+        self.locations_at: tuple[int, ...] = ()
+        self.cookies_at: tuple[int, ...] = ()
         actions = RESPONSE_NAMES
         for at, header in enumerate(headers):
             action = actions[header[0]]
@@ -205,33 +206,33 @@ def _drop(head: Head, at: int, name: bytes, value: bytes) -> None:
 def _connection(head: Head, at: int, name: bytes, value: bytes) -> None:
     head.lines[at] = b""
     options, named = _remembered_options(value) if len(value) <= MAX_REMEMBERED else _options(value)
-    head.options = (*head.options, *options) if head.options else options
+    head.options += options
     if named:
         head.named |= named
 
 
 def _upgrade(head: Head, at: int, name: bytes, value: bytes) -> None:
     head.lines[at] = b""
-    head.upgrades += _tokens(value)
+    head.upgrades += tuple(_tokens(value))
 
 
 def _length(head: Head, at: int, name: bytes, value: bytes) -> None:
     digits = value.strip(b" \t")
     if digits[:1] == b"0":  # 010 is octal to some, and thousands of zeros are too many for int()
         digits = digits.lstrip(b"0") or b"0"
-    head.lengths.append(digits)
-    head.lengths_at.append(at)
+    head.lengths += (digits,)
+    head.lengths_at += (at,)
     if digits != value:
         head.lines[at] = name + b": " + digits
 
 
 def _coding(head: Head, at: int, name: bytes, value: bytes) -> None:
     head.lines[at] = b""
-    head.codings.append(value)
+    head.codings += (value,)
 
 
 def _trailer(head: Head, at: int, name: bytes, value: bytes) -> None:
-    head.trailers_at.append(at)
+    head.trailers_at += (at,)
 
 
 def _host(head: RequestHead, at: int, name: bytes, value: bytes) -> None:
@@ -268,11 +269,11 @@ def _override(head: RequestHead, at: int, name: bytes, value: bytes) -> None:
 
 
 def _location(head: ResponseHead, at: int, name: bytes, value: bytes) -> None:
-    head.locations_at.append(at)
+    head.locations_at += (at,)
 
 
 def _cookie(head: ResponseHead, at: int, name: bytes, value: bytes) -> None:
-    head.cookies_at.append(at)
+    head.cookies_at += (at,)
 
 
 _SORT: dict[Action, Callable[[Head, int, bytes, bytes], None]] = {

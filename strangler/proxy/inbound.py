@@ -7,6 +7,7 @@ body follows piece by piece.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 import httptools
 
@@ -77,11 +78,11 @@ class Inbound:
         self.keep_alive = False
         self.framing = NO_BODY
         self.length = 0
-        self.upgrade: list[bytes] = []
+        self.upgrade: Sequence[bytes] = ()
         self.body: list[bytes] = []
         self.buffered = 0
         self.received = 0
-        self.trailers: list[Header] = []
+        self.trailers: Sequence[Header] = ()
         self.complete = False
         self.refused: Reason | None = None
 
@@ -240,7 +241,8 @@ class RequestReader:
             head.remove_named()
         if head.upgrades and self._parser.should_upgrade():
             self._offer_upgrade(inbound)
-        self._headers = inbound.trailers
+        if head.codings:
+            self._headers = inbound.trailers = []
         self._current = inbound
         self._fresh = True
         self.requests.append(inbound)

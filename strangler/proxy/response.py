@@ -5,6 +5,8 @@ Pure: bytes in, one response at a time out, no transport and no clock.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import httptools
 
 from strangler.proxy.framing import CHUNKED, CLOSE, LENGTH, NO_BODY
@@ -76,6 +78,10 @@ class ResponseReader:
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._spent = False
+        self._headers: list[Header] = []
+        self._phrase = b""
+        self.interim: list[Response] = []
+        self.body: list[bytes] = []
         self.expect("GET")
 
     def expect(self, method: str) -> None:
@@ -84,19 +90,17 @@ class ResponseReader:
             self._parser = httptools.HttpResponseParser(self)
             self._spent = False
         self._to_head = method == "HEAD"
-        self._headers: list[Header] = []
-        self._phrase = b""
         self._least = 0
         self._progress = False
         self.started = False
-        self.interim: list[Response] = []
         self.response: Response | None = None
-        self.body: list[bytes] = []
-        self.trailers: list[Header] = []
+        self.trailers: Sequence[Header] = ()
         self.complete = False
         self.broken = False
         self.surplus = False
         self.tunnel: bytes | None = None
+        if self.interim or self.body:
+            self.interim, self.body = [], []
 
     def feed(self, data: bytes) -> None:
         """Read on."""
@@ -167,7 +171,8 @@ class ResponseReader:
             self.interim.append(response)
             return
         self.response = response
-        self._headers = self.trailers
+        if response.head.codings:
+            self._headers = self.trailers = []
         if self._to_head:  # llhttp waits for a body now, so this parser is not used again
             self.complete = self._spent = True
 

@@ -51,4 +51,4 @@ def test_a_length_goes_on_as_its_digits() -> None:
     """Python refuses to read a number of more than 4,300 digits, however many of them are zeros."""
     for sent, expected in ((b"0" * 5000 + b"7", b"7"), (b"000", b"0"), (b"70 \t", b"70"), (b"0", b"0")):
         for head in (RequestHead([(b"content-length", sent)], trusted=False), ResponseHead([(b"content-length", sent)])):
-            assert (head.lengths, head.lines) == ([expected], [b"content-length: " + expected])
+            assert (head.lengths, head.lines) == ((expected,), [b"content-length: " + expected])

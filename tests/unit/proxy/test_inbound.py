@@ -40,7 +40,7 @@ def shape(inbound: Inbound) -> tuple[object, ...]:
         inbound.target,
         inbound.framing,
         body,
-        inbound.trailers,
+        list(inbound.trailers),
         inbound.complete,
         inbound.keep_alive,
         inbound.refused,
