@@ -99,13 +99,15 @@ def is_plain_anywhere(text: str) -> bool:
 
 
 def in_double_quotes(text: str) -> str:
-    """The text in one line of double quotes, as YAML and JSON both read it; what cannot be seen is escaped."""
+    """The text in one line of double quotes; what cannot be seen is escaped (as in JSON, too, up to U+FFFF)."""
     shown = json.dumps(text, ensure_ascii=False)
     return shown if shown.isprintable() else "".join(map(_escape, shown))
 
 
 def _escape(character: str) -> str:
-    return character if character.isprintable() or ord(character) > 0xFFFF else f"\\u{ord(character):04x}"
+    if character.isprintable():
+        return character
+    return f"\\u{ord(character):04x}" if ord(character) <= 0xFFFF else f"\\U{ord(character):08x}"
 
 
 def insert(text: str, owner: Map, entries: Sequence[Entry], after: Pair | None) -> list[Splice]:
