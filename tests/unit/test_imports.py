@@ -138,6 +138,9 @@ def test_the_samples_know_nothing_of_strangler():
         ("httptools", {"strangler.proxy"}),
         ("uvloop", {"strangler.proxy", "strangler.control.worker", "strangler.control.admin"}),  # where a process starts
         ("mitmproxy", {"strangler.engines"}),
+        ("lxml", {"strangler.evidence.trees"}),
+        ("brotli", {"strangler.evidence.coding"}),
+        ("backports.zstd", {"strangler.evidence.coding"}),
         ("apscheduler", {"strangler.control"}),
         ("click", {"strangler.cli", "reconcile.cli"}),
         ("rich", {"strangler.cli", "strangler.demo", "reconcile.cli"}),
