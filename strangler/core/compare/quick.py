@@ -1,0 +1,58 @@
+"""The glance that a worker takes at every pair: surely equal, surely not comparable, or worth a look by someone with time.
+
+Runs on raw bytes beside the traffic: nothing is decoded or parsed here, and nothing is copied.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from strangler.core.compare.rules import Rules
+from strangler.core.model import Side
+from strangler.core.observation import Headers, Observation, Pair
+
+
+class Quick(StrEnum):
+    """What a glance tells; all but LOOK are labels of the ledger (`outcome`)."""
+
+    MATCH = "match"
+    CANDIDATE_FAILED = "candidate_failed"
+    BODY_CAP = "body_cap"
+    LOOK = "look"
+
+
+def same(pair: Pair, rules: Rules) -> Quick:
+    """Whether two answers are equal as far as `rules` can care, if that shows at once.
+
+    Answers of which only digests are left are compared by them; if they differ, but the statuses too, a look will still
+    find that.
+    """
+    control, candidate = pair.control, pair.candidate
+    if candidate.failure:
+        return Quick.CANDIDATE_FAILED
+    translated = rules.adapts and pair.candidate_side is Side.MODERN
+    alike = not translated and _same_body(control, candidate)
+    if alike and control.status == candidate.status and _same_headers(control.headers, candidate.headers, rules.compared):
+        return Quick.MATCH
+    if not alike and (control.digest or candidate.digest) and control.status == candidate.status:
+        return Quick.BODY_CAP
+    return Quick.LOOK
+
+
+def _same_body(control: Observation, candidate: Observation) -> bool:
+    return control.size == candidate.size and control.digest == candidate.digest and control.body == candidate.body
+
+
+def _same_headers(control: Headers, candidate: Headers, names: frozenset[bytes]) -> bool:
+    if control == candidate:
+        return True
+    ours, theirs = _chosen(control, names), _chosen(candidate, names)
+    return ours == theirs or sorted(ours, key=_name) == sorted(theirs, key=_name)
+
+
+def _chosen(headers: Headers, names: frozenset[bytes]) -> list[tuple[bytes, bytes]]:
+    return [(low, value.strip(b" \t")) for name, value in headers if (low := name.lower()) in names]
+
+
+def _name(header: tuple[bytes, bytes]) -> bytes:
+    return header[0]
