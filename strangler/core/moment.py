@@ -72,7 +72,7 @@ def _iso(text: str) -> Moment | None:
     whole = _seconds(year, month, day, hour, minute, second)
     if whole is None:
         return None
-    local = whole + Decimal(f"0.{found['fraction'] or 0}")
+    local = whole + Decimal(f"0.{found['fraction']}" if found["fraction"] else 0)
     zone = found["zone"] or ""
     written = zone if zone in ("", "Z", "z") else "+"
     return Moment(local, _offset(found) if zone else None, f"{found['sep']} {written}".strip() if found["sep"] else "date")
