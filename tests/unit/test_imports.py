@@ -145,6 +145,7 @@ def test_the_samples_know_nothing_of_strangler():
         ("click", {"strangler.cli", "reconcile.cli"}),
         ("rich", {"strangler.cli", "strangler.demo", "reconcile.cli"}),
         ("jinja2", {"strangler.web", "sample_legacy", "sample_modern"}),
+        ("alembic", {"strangler.store"}),
         ("sqlalchemy", {"strangler.store", "reconcile", "sample_legacy", "sample_modern"}),
     ],
 )
