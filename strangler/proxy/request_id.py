@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from binascii import hexlify
 from collections.abc import Sequence
 from random import getrandbits
 
@@ -17,4 +18,4 @@ def chosen(sent: Sequence[bytes]) -> bytes:
 
 def new() -> bytes:
     """An id of our own: 128 random bits."""
-    return b"%032x" % getrandbits(128)
+    return hexlify(getrandbits(128).to_bytes(16, "big"))
