@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from strangler.core.frozen import Frozen
+from strangler.core.observation import Pair
 from strangler.core.outcome import Outcome
 from strangler.core.records import Cause, Example, Stratum
 
@@ -42,3 +43,9 @@ class Finding:
     again: bool = False
     noise: Mapping[str, Mapping[str, Any]] = Frozen()
     second_look: bool = False
+
+
+def stratum_of(pair: Pair) -> Stratum:
+    """What a pair is counted under."""
+    control = pair.control
+    return Stratum(pair.route, pair.stage, str(pair.control_side), pair.rules, pair.version, pair.method, control.status_class)

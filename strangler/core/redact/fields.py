@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from strangler.core.compare.patterns import Patterns, State
 from strangler.core.document import Element
 from strangler.core.jsonpath import Pattern
-from strangler.core.redact.names import is_secret
-
-# Where the name of a value stands beside it: ``{"name": "password", "value": ...}``, ``<input name="password" value="...">``.
-_LABELS = ("name", "key", "id", "field", "property", "type")
-BESIDE = frozenset({"value", "content", "text", "data", "val"})
+from strangler.core.redact.names import BESIDE, is_secret
 
 
 class Place(NamedTuple):
@@ -71,11 +67,6 @@ class Fields:
                 inside = place.inside(local(key))
                 place = Place(place.state.also(inside.state), inside.secret) if place is self.root else inside
         return place
-
-
-def labelled(values: Mapping[str, Any]) -> bool:
-    """Whether members or attributes say of what stands beside them that it is a secret."""
-    return any(type(label := values.get(name)) is str and is_secret(label) for name in _LABELS)
 
 
 def local(name: str) -> str:

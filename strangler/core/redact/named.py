@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from strangler.core.redact.names import BESIDE, labelled
 from strangler.core.redact.spans import Finder, Span
 
 _NAME = re.compile(r"""(?<![\w.$-])([\w.$-]{1,100})\\?["']?\s{0,8}(=>|[:=])\s{0,8}""")
-_TAG = re.compile(r"<(?:[\w.-]{1,60}:)?([\w.-]{1,100})(?:\s[^<>]{0,500})?>")
+_TAG = re.compile(r"<(?:\{[^{}<>]{0,200}\}|[\w.-]{1,60}:)?([\w.-]{1,100})(\s[^<>]{0,2000})?>")
+_ATTRIBUTE = re.compile(r"""(?:[\w.-]{1,60}:)?([\w.-]{1,100})\s{0,8}=\s{0,8}(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+))""")
 _QUOTED = re.compile(
     r"""\\(?P<escaped>["'])(?:.*?(?:\\(?P=escaped)|\Z))|"(?:[^"\\]|\\.)*(?:"|\\?\Z)|'(?:[^'\\]|\\.)*(?:'|\\?\Z)""",
     re.S,
@@ -70,9 +72,34 @@ def _in_tags(text: str, is_secret: Callable[[str], bool]) -> Iterator[Span]:
     at = 0
     while found := _TAG.search(text, at):
         at = found.end()
+        beside = list(_labelled(found)) if found[2] else []
+        yield from beside
         if is_secret(found[1]):
             closing = re.compile(rf"</(?:[\w.-]{{1,60}}:)?{re.escape(found[1])}\s*>").search(text, at)
             end = closing.start() if closing else len(text)
-            if end > at:
-                yield at, end
-            at = end
+        else:
+            end = text.find("<", at) if beside or (found[2] and _is_labelled(found)) else at
+            end = len(text) if end < 0 else end
+        if end > at:
+            yield at, end
+        at = end
+
+
+def _attributes(found: re.Match[str]) -> list[tuple[str, int, int]]:
+    """Names of a tag's attributes, and where their values stand in the text."""
+    start = found.start(2)
+    return [
+        (one[1].lower(), start + one.start(group), start + one.end(group))
+        for one in _ATTRIBUTE.finditer(found[2])
+        for group in (one.lastindex or 1,)
+    ]
+
+
+def _is_labelled(found: re.Match[str]) -> bool:
+    return labelled({name: found.string[start:end] for name, start, end in _attributes(found)})
+
+
+def _labelled(found: re.Match[str]) -> Iterator[Span]:
+    """Values of attributes that stand beside a label, as in ``<input name="password" value="...">``."""
+    if _is_labelled(found):
+        yield from ((start, end) for name, start, end in _attributes(found) if name in BESIDE and end > start)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 # Anywhere in a name, without its separators and in lower case.
 _WITHIN = ("password", "passwd", "passphrase", "passcode", "csrf", "xsrf", "jsessionid", "phpsessid")
@@ -27,3 +29,13 @@ def is_secret(name: str) -> bool:
 
 # Headers whose whole value is secret, besides those that `is_secret` knows and those that the route names.
 HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
+
+
+# Where the name of a value stands beside it: ``{"name": "password", "value": ...}``, ``<input name="password" value="...">``.
+_LABELS = ("name", "key", "id", "field", "property", "type")
+BESIDE = frozenset({"value", "content", "text", "data", "val"})
+
+
+def labelled(values: Mapping[str, Any]) -> bool:
+    """Whether members or attributes say of what stands beside them that it is a secret."""
+    return any(type(label := values.get(name)) is str and is_secret(label) for name in _LABELS)

@@ -69,17 +69,28 @@ class Redactor:
         """A body, in at most `most` characters of its own syntax."""
         return self._render.document(document, most)
 
-    def value(self, value: Any, path: Path, content: Content, most: int = 2000) -> Rendered:
-        """A value at a place in a body, as JSON in at most `most` characters."""
+    def value(self, value: Any, path: Path, content: Content, most: int, *, secret: bool = False) -> Rendered:
+        """A value at a place in a body, as JSON in at most `most` characters. `secret`: it is one, whatever it is called."""
         markup = content in (Content.XML, Content.HTML)
         place = self._fields.at_markup(path) if markup else self._fields.at(path)
-        if content is Content.FORM and any(isinstance(step, str) and self._fields.named(step) for step in path):
-            place = place._replace(secret=True)
-        return self._render.value(value, place, most)
+        named = content is Content.FORM and any(isinstance(step, str) and self._fields.named(step) for step in path)
+        return self._render.value(value, place._replace(secret=place.secret or secret or named), most)
 
-    def header_value(self, value: str, name: str) -> Rendered:
-        """The value of a header that differs, as JSON."""
-        return Rendered(quoted(self.header(name, value, 2000)), len(value) > 2000)
+    def header_value(self, value: str | list[str] | None, name: str, most: int) -> Rendered:
+        """The value of a header that differs, or its values, as JSON."""
+        if isinstance(value, list):
+            shown = [self.header(name, each, most) for each in value]
+            return Rendered(f"[{','.join(map(quoted, shown))}]"[:most])
+        return Rendered("null" if value is None else quoted(self.header(name, value, most)))
+
+    def digest(self, text: str) -> Rendered:
+        """What is told of bytes that differ: their number, and a token for their digest, which without a key tells too much."""
+        count, _, digest = text.partition(", ")
+        return Rendered(quoted(f"{count} {self._scrubber.secret(digest)}"))
+
+    def open_lines(self, text: str) -> set[str]:
+        """Lines of a text that belong to a secret which goes over several."""
+        return self._scrubber.open_lines(text)
 
     def path(self, path: Path, kind: Kind) -> str:
         """The rendered path of a difference, or the name of its header."""

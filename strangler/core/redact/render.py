@@ -11,7 +11,8 @@ from urllib.parse import quote_plus
 
 from strangler.core.document import Content, Document, Element
 from strangler.core.exact import Number
-from strangler.core.redact.fields import Fields, Place, labelled, local
+from strangler.core.redact.fields import Fields, Place, local
+from strangler.core.redact.names import labelled
 from strangler.core.redact.sheet import FullError, Rendered, Sheet
 from strangler.core.redact.text import Scrubber
 from strangler.core.redact.token import Mint
@@ -137,7 +138,8 @@ class Renderer:
         sheet.write(">")
         if html and name in _VOID:
             return
-        secret = place.secret or (label and not any(isinstance(child, Element) for child in element.children))
+        leaf = not any(isinstance(child, Element) for child in element.children)
+        secret = place.secret or place.below("#text").secret or (label and leaf)
         dress = str if html and name in _RAW else _escaped
         for child in element.children:
             if isinstance(child, Element):

@@ -21,6 +21,7 @@ class Scrubber:
         found = tuple(DETECT[kind] for kind in detect if kind in DETECT)
         self._detectors: Sequence[Finder] = (*found, encoded((*found, credentials)))
         self._finders: Sequence[Finder] = (named(is_secret), credentials, *self._detectors)
+        self._named = named(is_secret)
         self._mint = mint
 
     def text(self, text: str) -> str:
@@ -40,6 +41,11 @@ class Scrubber:
     def secret(self, value: str) -> str:
         """The token of a value that is a secret for its place; what is not there is none."""
         return self._mint(kind_of(value), value) if value else value
+
+    def open_lines(self, text: str) -> set[str]:
+        """Lines, without spaces around them, that belong to a named value which goes over several."""
+        spans = [(start, end) for start, end in self._named(text) if "\n" in text[start:end]]
+        return {line.strip() for start, end in spans for line in text[_start(text, start) : _end(text, end)].split("\n")} - {""}
 
     def _scrubbed(self, text: str, finders: Sequence[Finder]) -> str:
         if len(text) < 4 and text.isalnum():  # too short for any finder
@@ -69,3 +75,12 @@ def _before_cut(text: str) -> str:
     words = text.rstrip()
     space = max(words.rfind(" "), words.rfind("\n"), words.rfind("\t"))
     return words[: space + 1].rstrip("0123456789 -")
+
+
+def _start(text: str, at: int) -> int:
+    return text.rfind("\n", 0, at) + 1
+
+
+def _end(text: str, at: int) -> int:
+    found = text.find("\n", at)
+    return len(text) if found < 0 else found
