@@ -313,13 +313,15 @@ class Passage:
         if self._adapter is not None and not self._head_sent and self._adapter.translates:
             self._hold(connection, response, self._adapter)
             return
-        if self._head_sent:
-            pieces = []
-        else:
+        pieces = []
+        if not self._head_sent:
             connection.pool.answered += 1
-            pieces = [self._response_head(response)]
-        if reader.body or self._chunked_out:
-            self._add_answer(pieces, reader)
+            pieces.append(self._response_head(response))
+        self._response_bytes = reader.received
+        if self._chunked_out:
+            _add_chunk(pieces, reader)
+        elif reader.body:
+            pieces += reader.take_body()
         if pieces:
             write(self.client.transport, pieces)
         if reader.complete:
@@ -371,15 +373,6 @@ class Passage:
         self._drop_upstream()
         self.client.proxy.counters.untranslated[reason.label] += 1
         self._fail(reason, stale=False)
-
-    def _add_answer(self, pieces: list[bytes], reader: ResponseReader) -> None:
-        """Add what has arrived of the answer's body, and its end."""
-        if reader.body:
-            body = reader.take_body()
-            self._response_bytes += sum(map(len, body))
-            pieces += as_chunk(body) if self._chunked_out else body
-        if reader.complete and self._chunked_out:
-            pieces.append(last_chunk(trailer_lines(reader.trailers, RESPONSE_NAMES)))
 
     def _send_interim(self, reader: ResponseReader) -> None:
         """Pass 1xx on, except to a client that would take it for the answer (RFC 9110 section 15.2)."""
@@ -585,3 +578,11 @@ class Passage:
             inbound.received,
             self._response_bytes,
         )
+
+
+def _add_chunk(pieces: list[bytes], reader: ResponseReader) -> None:
+    """Add what has arrived of an answer's body, and its end."""
+    if reader.body:
+        pieces += as_chunk(reader.take_body())
+    if reader.complete:
+        pieces.append(last_chunk(trailer_lines(reader.trailers, RESPONSE_NAMES)))

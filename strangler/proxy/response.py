@@ -50,6 +50,7 @@ class ResponseReader:
         interim: 1xx responses that nobody has taken yet.
         response: the final one, once its head is complete.
         body: pieces that nobody has taken yet.
+        received: bytes of body so far.
         complete: whether the response has ended.
         broken: whether what came is not a response; nothing more is read.
         surplus: whether bytes came that belong to no response.
@@ -68,6 +69,7 @@ class ResponseReader:
         "broken",
         "complete",
         "interim",
+        "received",
         "response",
         "started",
         "surplus",
@@ -94,6 +96,7 @@ class ResponseReader:
         self._progress = False
         self.started = False
         self.response: Response | None = None
+        self.received = 0
         self.trailers: Sequence[Header] = ()
         self.complete = False
         self.broken = False
@@ -183,6 +186,7 @@ class ResponseReader:
         self._progress = True
         self._least = 0
         self.body.append(piece)
+        self.received += len(piece)
 
     def on_message_complete(self) -> None:
         if self.response is not None and self.response.status != 101:

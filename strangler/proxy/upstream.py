@@ -232,7 +232,7 @@ def write(transport: asyncio.Transport, pieces: list[bytes]) -> None:
         return
     if len(pieces) == 1:
         transport.write(pieces[0])
-    elif sum(map(len, pieces)) <= JOIN_UP_TO:
+    elif len(pieces) == 2 or sum(map(len, pieces)) <= JOIN_UP_TO:  # two: a head and what was read with it, once a message
         transport.write(b"".join(pieces))
     else:
         transport.writelines(pieces)
