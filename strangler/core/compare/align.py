@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -33,6 +33,13 @@ class Pairing(NamedTuple):
     pairs: list[tuple[int | None, int | None]]
     moved: bool = False
 
+    def without_tail(self, extra: bool) -> Pairing:
+        """Without the items at the end that only the longer list has: that they are gone, the lengths say already."""
+        end = len(self.pairs)
+        while end and self.pairs[end - 1][0 if extra else 1] is None:
+            end -= 1
+        return Pairing(self.pairs[:end], self.moved)
+
 
 def swapped(pairing: Pairing) -> Pairing:
     return Pairing([(theirs, ours) for ours, theirs in pairing.pairs], pairing.moved)
@@ -55,6 +62,9 @@ class Items:
         return found
 
 
+Choice = Callable[[Items, Items, list[int], list[int]], list[Couple]]  # pairs among these of ours and these of theirs
+
+
 def _members(value: Any, prints: Prints) -> Iterable[int]:
     if type(value) is dict:
         return [prints.member(name, member) for name, member in value.items()]
@@ -68,33 +78,34 @@ def _members(value: Any, prints: Prints) -> Iterable[int]:
 def align(ours: Items, theirs: Items) -> Pairing:
     """Pair the items of two lists, at best in their order; `moved` if they agree far better in another."""
     if sorted(ours.prints) == sorted(theirs.prints):
-        return _finished(_occurrences(ours.prints, theirs.prints), ours, theirs)
+        return pair_in_stages(ours, theirs, [pairs_of_equals(ours.prints, theirs.prints)])
     if _comes_second(ours, theirs):
-        return swapped(align_in_order(theirs, ours))
-    return align_in_order(ours, theirs)
+        return swapped(_align_oriented(theirs, ours))
+    return _align_oriented(ours, theirs)
 
 
-def align_in_order(ours: Items, theirs: Items) -> Pairing:
+def _align_oriented(ours: Items, theirs: Items) -> Pairing:
     kept = _Alignment(ours, theirs).pairing()
+    cost = _cost(kept, ours, theirs)
+    if cost <= MOVED:
+        return kept
     moved = pair_unordered(ours, theirs)
-    if moved.moved and MOVED + _cost(moved, ours, theirs) < _cost(kept, ours, theirs):
+    if moved.moved and MOVED + _cost(moved, ours, theirs) < cost:
         return moved
     return kept
 
 
 def pair_unordered(ours: Items, theirs: Items) -> Pairing:
     """Pair items wherever they stand: equal ones, then those that share something no other has, then by index."""
-    couples = _occurrences(ours.prints, theirs.prints)
-    left, right = _others(couples, ours, theirs)
-    couples += _alike(ours, theirs, left, right)
-    left, right = _others(couples, ours, theirs)
-    couples += [(i, j) for i, j in zip(left, right, strict=False) if fits(ours.values[i], theirs.values[j])]
+    return pair_in_stages(ours, theirs, [pairs_of_equals(ours.prints, theirs.prints), alike, in_turn])
+
+
+def pair_in_stages(ours: Items, theirs: Items, stages: Iterable[Choice]) -> Pairing:
+    """Pair items wherever they stand: each stage pairs some of those that the ones before have left."""
+    couples: list[Couple] = []
+    for stage in stages:
+        couples += stage(ours, theirs, *_others(couples, ours, theirs))
     return _finished(couples, ours, theirs)
-
-
-def pair_by_mark(ours: Items, theirs: Items, marks: tuple[list[int], list[int]]) -> Pairing:
-    """Pair items that have the same mark; those of one mark in their order."""
-    return _finished(_occurrences(*marks), ours, theirs)
 
 
 def fits(ours: Any, theirs: Any) -> bool:
@@ -104,12 +115,21 @@ def fits(ours: Any, theirs: Any) -> bool:
     return Element not in (type(ours), type(theirs))
 
 
-def _occurrences(left: list[int], right: list[int]) -> list[Couple]:
-    """Equal marks: the first with the first, the second with the second."""
-    places = defaultdict(list)
-    for index in reversed(range(len(right))):
-        places[right[index]].append(index)
-    return [(index, places[mark].pop()) for index, mark in enumerate(left) if places.get(mark)]
+def pairs_of_equals(left_marks: Sequence[int], right_marks: Sequence[int]) -> Choice:
+    """A stage that pairs items of the same mark: the first with the first, the second with the second."""
+
+    def choose(ours: Items, theirs: Items, left: list[int], right: list[int]) -> list[Couple]:
+        places = defaultdict(list)
+        for index in reversed(right):
+            places[right_marks[index]].append(index)
+        return [(index, places[mark].pop()) for index in left if places.get(mark := left_marks[index])]
+
+    return choose
+
+
+def in_turn(ours: Items, theirs: Items, left: list[int], right: list[int]) -> list[Couple]:
+    """A stage that pairs what it is given one by one."""
+    return [(i, j) for i, j in zip(left, right, strict=False) if fits(ours.values[i], theirs.values[j])]
 
 
 def _others(couples: list[Couple], ours: Items, theirs: Items) -> tuple[list[int], list[int]]:
@@ -121,8 +141,8 @@ def _others(couples: list[Couple], ours: Items, theirs: Items) -> tuple[list[int
     )
 
 
-def _alike(ours: Items, theirs: Items, left: Iterable[int], right: Iterable[int]) -> list[Couple]:
-    """Pairs that share members which no other item has; each is the other's best."""
+def alike(ours: Items, theirs: Items, left: Iterable[int], right: Iterable[int]) -> list[Couple]:
+    """A stage that pairs items which share members that no other item has; each is the other's best."""
     theirs_only = _single(theirs, right)
     votes = Counter((i, theirs_only[mark]) for mark, i in _single(ours, left).items() if mark in theirs_only)
     ranked = sorted(votes, key=lambda pair: (-votes[pair], abs(pair[0] - pair[1]), pair))
@@ -228,7 +248,7 @@ class _Alignment:
 
     def _members_alone(self, gap: _Gap) -> list[Couple]:
         i, end_i, j, end_j = gap
-        return _ascending(_alike(self.ours, self.theirs, range(i, end_i), range(j, end_j)))
+        return _ascending(alike(self.ours, self.theirs, range(i, end_i), range(j, end_j)))
 
     def _least(self, gap: _Gap) -> list[Couple]:
         """The alignment of least cost, of Needleman and Wunsch (1970): from the end, so that what is alone comes last."""

@@ -51,7 +51,8 @@ def _near(control: Any, candidate: Any, here: Here, words: frozenset[str]) -> st
     return ""
 
 
-def _is_empty(value: Any) -> bool:
+def is_empty(value: Any) -> bool:
+    """Whether `empty_null` takes a value for nothing."""
     return value is None or value in ("", [], {})
 
 
@@ -60,11 +61,11 @@ def _absent(value: Any, words: frozenset[str]) -> str:
         return ""
     if value is None:
         return "treat_equal null_missing"
-    return "treat_equal null_missing, empty_null" if "empty_null" in words and _is_empty(value) else ""
+    return "treat_equal null_missing, empty_null" if "empty_null" in words and is_empty(value) else ""
 
 
 def _equal(control: Any, candidate: Any, words: frozenset[str]) -> str:
-    if "empty_null" in words and (control is None or candidate is None) and _is_empty(control) and _is_empty(candidate):
+    if "empty_null" in words and (control is None or candidate is None) and is_empty(control) and is_empty(candidate):
         return "treat_equal empty_null"
     if not {type(control), type(candidate)} <= {str, Number}:
         return ""

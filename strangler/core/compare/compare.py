@@ -11,7 +11,7 @@ from strangler.core.compare.rules import Rules
 from strangler.core.compare.tree import normal_html, normal_xml
 from strangler.core.compare.view import Comparison, View
 from strangler.core.compare.walk import Findings, Walk
-from strangler.core.difference import Difference, Kind
+from strangler.core.difference import Kind
 from strangler.core.document import Content, Document
 
 
@@ -19,17 +19,16 @@ def compare(control: View, candidate: View, rules: Rules) -> Comparison:
     """Find everything in which two answers differ. Never raises for anything that is in them."""
     found = Findings()
     if control.status != candidate.status:
-        found.add(Difference((), Kind.STATUS, control.status, candidate.status))
+        found.add((), Kind.STATUS, control.status, candidate.status)
     for difference in headers.differing(control, candidate, rules.headers):
-        found.add(difference)
+        found.add(difference.path, difference.kind, difference.control, difference.candidate)
     _compare_bodies(control.document, candidate.document, rules, found)
     return found.comparison()
 
 
 def _compare_bodies(control: Document, candidate: Document, rules: Rules, found: Findings) -> None:
     if control.content is not candidate.content:
-        told = Difference((), Kind.TYPE, _told(control), _told(candidate))
-        found.add(told, rules.root.here.ignore)
+        found.add((), Kind.TYPE, _told(control), _told(candidate), rules.root.here.ignore)
     elif control.content is Content.FORM:
         Walk(rules, found).run(*_forms(control.value, candidate.value))
     elif control.content is Content.TEXT:

@@ -5,6 +5,7 @@ Equal values have equal prints; other values do too about once in 2 to the power
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from strangler.core.compare.numeral import plain
@@ -26,15 +27,15 @@ class Prints:
     def of(self, value: Any) -> int:
         """The print of a value, however deep it is nested."""
         if type(value) not in CONTAINERS:
-            return _leaf(value)
+            return leaf(value)
         known, todo = self._known, [value]
         while todo:
             node = todo[-1]
-            inside = [child for child in _children(node) if type(child) in CONTAINERS and id(child) not in known]
-            if inside:
-                todo += inside
-            else:
-                known[id(node)] = self._whole(todo.pop())
+            try:
+                known[id(node)] = self._whole(node)
+                todo.pop()
+            except KeyError:  # something in it is not printed yet
+                todo += [child for child in inside(node) if type(child) in CONTAINERS and id(child) not in known]
         return known[id(value)]
 
     def member(self, name: str, value: Any) -> int:
@@ -42,7 +43,10 @@ class Prints:
         return hash((name, self._print(value)))
 
     def _print(self, value: Any) -> int:
-        return self._known[id(value)] if type(value) in CONTAINERS else _leaf(value)
+        kind = type(value)
+        if kind is str:
+            return hash(value)
+        return self._known[id(value)] if kind in CONTAINERS else leaf(value)
 
     def _whole(self, node: Any) -> int:
         if type(node) is dict:
@@ -52,13 +56,15 @@ class Prints:
         return hash((node.name, frozenset(node.attributes.items()), *map(self._print, node.children)))
 
 
-def _children(node: Any) -> Any:
+def inside(node: Any) -> Iterable[Any]:
+    """The values in a container."""
     if type(node) is dict:
         return node.values()
     return node if type(node) is list else node.children
 
 
-def _leaf(value: Any) -> int:
+def leaf(value: Any) -> int:
+    """The print of a value that holds no others."""
     if type(value) is str:
         return hash(value)
     if type(value) is Number:

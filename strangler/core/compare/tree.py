@@ -12,6 +12,8 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
+from strangler.core.compare.patterns import State
+from strangler.core.compare.rules import Here
 from strangler.core.document import Element
 
 Node = Element | str
@@ -72,6 +74,14 @@ def ordinals(children: tuple[Node, ...]) -> tuple[list[int], Counter[str]]:
         places.append(counts[label(child)])
         counts[label(child)] += 1
     return places, counts
+
+
+def child_states(children: tuple[Node, ...], state: State[Here]) -> list[State[Here]]:
+    """The place of every child: rules may name it with its index and without."""
+    named = [state.step(label(child)) for child in children]
+    if not state.live:
+        return named
+    return [place.also(place.step(at)) for place, at in zip(named, ordinals(children)[0], strict=True)]
 
 
 def outline(node: Node, limit: int = 1000) -> str:

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from strangler.core.compare.align import Items, Pairing, pair_by_mark, pair_unordered
+from strangler.core.compare.align import Choice, Couple, Items, Pairing, alike, in_turn, pair_in_stages, pairs_of_equals
+from strangler.core.compare.loose import Loose
 from strangler.core.compare.patterns import State
 from strangler.core.compare.rules import Here
 from strangler.core.document import Element
+from strangler.core.exact import Number
+
+States = list[State[Here]]
 
 
-def pair_unordered_list(ours: Items, theirs: Items, state: State[Here], words: frozenset[str]) -> Pairing:
-    """Pair the items of a list under its `unordered` rule."""
-    assert state.here.unordered
-    key = state.here.unordered[0].key
-    if key:
-        return pair_by_mark(ours, theirs, (_marks(ours, key), _marks(theirs, key)))
-    return pair_unordered(ours, theirs)
+def pair_by_value(ours: Items, theirs: Items, states: tuple[States, States], words: frozenset[str]) -> Pairing:
+    """Pair items, of which `states` are the places, by what they are worth under these words of treat_equal.
+
+    Equal items first, then items that the other rules take for equal, then items that share something no other has, then in
+    the order of their values.
+    """
+    loose = Loose(words)
+    marks = [loose.all(side.values, places) for side, places in zip((ours, theirs), states, strict=True)]
+    return pair_in_stages(ours, theirs, [pairs_of_equals(ours.prints, theirs.prints), pairs_of_equals(*marks), alike, _ranked])
 
 
-def _marks(items: Items, key: str) -> list[int]:
+def pair_by_key(ours: Items, theirs: Items, key: str) -> Pairing:
+    """Pair items whose member `key` is the same; several with the same one, and those without, in their order."""
+    return pair_in_stages(ours, theirs, [pairs_of_equals(_keys(ours, key), _keys(theirs, key)), _keyless_in_turn(key)])
+
+
+def _keys(items: Items, key: str) -> list[int]:
     """Prints of the items' keys; an item without one goes by all that it is."""
-    found = [_key(item, key) for item in items.values]
+    found = [_key_of(item, key) for item in items.values]
     return [
         whole if value is None else hash((key, items.source.of(value))) for value, whole in zip(found, items.prints, strict=True)
     ]
 
 
-def _key(item: Any, key: str) -> Any:
+def _key_of(item: Any, key: str) -> Any:
+    """The member, the attribute (``@sku``) or the child by which an item is paired, or None."""
     if type(item) is dict:
         return item.get(key)
     if type(item) is not Element:
@@ -35,3 +48,33 @@ def _key(item: Any, key: str) -> Any:
     if key.startswith("@"):
         return item.attributes.get(key[1:])
     return next((child for child in item.children if isinstance(child, Element) and child.name == key), None)
+
+
+def _keyless_in_turn(key: str) -> Choice:
+    """A stage that pairs the items that have no key, one by one."""
+
+    def choose(ours: Items, theirs: Items, left: list[int], right: list[int]) -> list[Couple]:
+        keyless = (
+            [index for index in indexes if _key_of(side.values[index], key) is None]
+            for side, indexes in ((ours, left), (theirs, right))
+        )
+        return in_turn(ours, theirs, *keyless)
+
+    return choose
+
+
+def _ranked(ours: Items, theirs: Items, left: list[int], right: list[int]) -> list[Couple]:
+    """A stage that pairs by rank: values that are nearly the same have neighbours that are, too."""
+    ranked = (sorted(indexes, key=lambda at: _rank(side.values[at])) for side, indexes in ((ours, left), (theirs, right)))
+    return in_turn(ours, theirs, *ranked)
+
+
+def _rank(value: Any) -> tuple[str, Any]:
+    if type(value) is str:
+        return "string", value
+    if type(value) is Number:
+        try:
+            return "number", Decimal(value)
+        except InvalidOperation:  # an exponent beyond all bounds
+            return "large number", str(value)
+    return type(value).__name__, 0

@@ -14,8 +14,8 @@ from strangler.core.compare.numeral import plain
 from strangler.core.compare.patterns import State
 from strangler.core.compare.prints import Prints
 from strangler.core.compare.rules import Here, Rules
-from strangler.core.compare.tree import label, ordinals, outline
-from strangler.core.compare.unordered import pair_unordered_list
+from strangler.core.compare.tree import child_states, label, ordinals, outline
+from strangler.core.compare.unordered import pair_by_key, pair_by_value
 from strangler.core.compare.view import CAP, Comparison, Ignored
 from strangler.core.difference import Difference, Kind, Path
 from strangler.core.document import Element
@@ -32,28 +32,34 @@ class _Absent:
 ABSENT = _Absent()
 
 
+_STEPS = 200 * CAP  # in all paths of a kind together: a difference on every level of a deep document has long paths
+
+
 class Findings:
     """Differences as they are found, sorted into those that count and those that a rule allows."""
 
     def __init__(self) -> None:
-        self.differences: list[Difference] = []
-        self.ignored: list[Ignored] = []
-        self.truncated = False
+        self._differences: list[Difference] = []
+        self._ignored: list[Ignored] = []
+        self._steps = {True: 0, False: 0}
+        self._truncated = False
+        self.full = False  # there is no sense in going on
 
-    def add(self, difference: Difference, rule: str = "") -> None:
-        if len(self.ignored if rule else self.differences) >= CAP:
-            self.truncated = True
-        elif rule:
-            self.ignored.append(Ignored(difference, rule))
+    def add(self, path: Path, kind: Kind, control: Any, candidate: Any, rule: str = "") -> None:
+        allowed = bool(rule)
+        if self._steps[allowed] > _STEPS or len(self._ignored if allowed else self._differences) >= CAP:
+            self._truncated = True
+            self.full = self.full or not allowed
+            return
+        self._steps[allowed] += len(path)
+        difference = Difference(path, kind, control, candidate)
+        if allowed:
+            self._ignored.append(Ignored(difference, rule))
         else:
-            self.differences.append(difference)
-
-    @property
-    def full(self) -> bool:
-        return self.truncated and len(self.differences) >= CAP
+            self._differences.append(difference)
 
     def comparison(self) -> Comparison:
-        return Comparison(tuple(self.differences), tuple(self.ignored), self.truncated)
+        return Comparison(tuple(self._differences), tuple(self._ignored), self._truncated)
 
 
 class Walk:
@@ -91,7 +97,7 @@ class Walk:
 
     def _report(self, kind: Kind, control: Any, candidate: Any, state: State[Here], place: Place, allowed: str) -> None:
         rule = allowed or allowed_by(kind, control, candidate, state.here, self._rules.treat_equal)
-        self._found.add(Difference(_path(place), kind, control, candidate), rule)
+        self._found.add(_path(place), kind, control, candidate, rule)
 
     def _members(self, control: Any, candidate: Any, state: State[Here], place: Place, allowed: str) -> None:
         frames: list[Frame] = []
@@ -109,9 +115,10 @@ class Walk:
         ours, theirs = Items(control, self._prints), Items(candidate, self._prints)
         if ours.prints == theirs.prints:
             return
+        pairing = self._pairing(ours, theirs, state, _item_states)
         if self._lengths and len(control) != len(candidate):
             self._report(Kind.LENGTH, len(control), len(candidate), state, place, allowed)
-        pairing = self._pairing(ours, theirs, state)
+            pairing = pairing.without_tail(len(control) < len(candidate))
         if pairing.moved:
             self._report(Kind.ORDER, control, candidate, state, place, allowed)
         frames: list[Frame] = []
@@ -131,9 +138,9 @@ class Walk:
         ours, theirs = Items(control.children, self._prints), Items(candidate.children, self._prints)
         if ours.prints == theirs.prints:
             return
-        pairing = self._pairing(ours, theirs, state)
+        pairing = self._pairing(ours, theirs, state, child_states)
         if pairing.moved:
-            self._report(Kind.ORDER, list(map(label, ours.values)), list(map(label, theirs.values)), state, place, allowed)
+            self._report(Kind.ORDER, _outlines(control), _outlines(candidate), state, place, allowed)
         (left, counts), (right, others) = ordinals(control.children), ordinals(candidate.children)
         frames: list[Frame] = []
         for i, j in self._unequal(pairing, ours, theirs):
@@ -146,10 +153,14 @@ class Walk:
             frames.append((_item(ours.values, i), _item(theirs.values, j), both, below, allowed))
         self._todo += reversed(frames)
 
-    def _pairing(self, ours: Items, theirs: Items, state: State[Here]) -> Pairing:
-        if state.here.unordered:
-            return pair_unordered_list(ours, theirs, state, self._rules.treat_equal)
-        return align(ours, theirs)
+    def _pairing(self, ours: Items, theirs: Items, state: State[Here], below: Callable[..., list[State[Here]]]) -> Pairing:
+        if not state.here.unordered:
+            return align(ours, theirs)
+        key = state.here.unordered[0].key
+        if key:
+            return pair_by_key(ours, theirs, key)
+        states = below(ours.values, state), below(theirs.values, state)
+        return pair_by_value(ours, theirs, states, self._rules.treat_equal)
 
     def _unequal(self, pairing: Pairing, ours: Items, theirs: Items) -> list[tuple[int | None, int | None]]:
         return [(i, j) for i, j in pairing.pairs if i is None or j is None or ours.prints[i] != theirs.prints[j]]
@@ -159,12 +170,20 @@ _PLAIN = frozenset({str, Number})
 _INSIDE: dict[type, Callable[..., None]] = {dict: Walk._members, list: Walk._items, Element: Walk._element}
 
 
+def _item_states(items: list[Any], state: State[Here]) -> list[State[Here]]:
+    return [state.step(index) for index in range(len(items))]
+
+
 def _item(values: Any, index: int | None) -> Any:
     return ABSENT if index is None else values[index]
 
 
 def _shown(value: Any) -> Any:
     return outline(value) if isinstance(value, Element) else value
+
+
+def _outlines(element: Element) -> list[str]:
+    return [outline(child, limit=100) for child in element.children]
 
 
 def _path(place: Place) -> Path:
