@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 
-@dataclass(slots=True)
 class Request:
-    """The head of one request.
+    """The head of one request. No dataclass, whose constructor would stay interpreted in the compiled build.
 
     Attributes:
         method: as sent, upper case.
@@ -20,12 +18,23 @@ class Request:
         headers: name and value as they arrived, in order, duplicates kept.
     """
 
-    method: str
-    path: str
-    query: str = ""
-    host: str = ""
-    client: str = ""
-    headers: Sequence[tuple[bytes, bytes]] = ()
+    __slots__ = ("client", "headers", "host", "method", "path", "query")
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        query: str = "",
+        host: str = "",
+        client: str = "",
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.host = host
+        self.client = client
+        self.headers = headers
 
     def header_values(self, name: str) -> Iterator[str]:
         """Values of a header by its lower-case name."""
