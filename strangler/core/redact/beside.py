@@ -6,7 +6,7 @@ whatever their places, so any item of a list speaks for all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -18,14 +18,14 @@ from strangler.core.redact.names import BESIDE, labelled
 _MOST = 2000  # nodes that are looked at; with more of them any may be one
 
 
-def is_beside_label(root: Any, path: Path) -> bool:
+def is_beside_label(root: Any, path: Path, is_secret: Callable[[str], bool]) -> bool:
     """Whether any step of the path is a value that is labelled as a secret."""
     nodes = [root]
     for step in path:
         if len(nodes) > _MOST:
             return True
         name = local(step) if isinstance(step, str) else ""
-        if (name.lower() in BESIDE or name == "#text") and any(labelled(_named(node)) for node in nodes):
+        if (name.lower() in BESIDE or name == "#text") and any(labelled(_named(node), is_secret) for node in nodes):
             return True
         nodes = list(islice((child for node in nodes for child in _below(node, step)), _MOST + 1))
     return False

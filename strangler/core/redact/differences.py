@@ -7,7 +7,6 @@ from typing import Any
 
 from strangler.core.difference import Difference, Kind, Path
 from strangler.core.document import Content, Document
-from strangler.core.redact.beside import is_beside_label
 from strangler.core.redact.redactor import Redactor
 from strangler.core.redact.sheet import Rendered
 
@@ -47,7 +46,7 @@ class Differences:
     def _is_secret(self, value: Any, path: Path) -> bool:
         if self._content is Content.TEXT:
             return self._open_lines is None or (isinstance(value, str) and value.strip() in self._open_lines)
-        return any(is_beside_label(document.value, path) for document in self._documents)
+        return any(self._redactor.is_labelled(document, path) for document in self._documents)
 
     @cached_property
     def _open_lines(self) -> frozenset[str] | None:

@@ -72,13 +72,13 @@ def _in_tags(text: str, is_secret: Callable[[str], bool]) -> Iterator[Span]:
     at = 0
     while found := _TAG.search(text, at):
         at = found.end()
-        beside = list(_labelled(found)) if found[2] else []
+        beside = list(_labelled(found, is_secret)) if found[2] else []
         yield from beside
         if is_secret(found[1]):
             closing = re.compile(rf"</(?:[\w.-]{{1,60}}:)?{re.escape(found[1])}\s*>").search(text, at)
             end = closing.start() if closing else len(text)
         else:
-            end = text.find("<", at) if beside or (found[2] and _is_labelled(found)) else at
+            end = text.find("<", at) if beside or (found[2] and _is_labelled(found, is_secret)) else at
             end = len(text) if end < 0 else end
         if end > at:
             yield at, end
@@ -95,11 +95,11 @@ def _attributes(found: re.Match[str]) -> list[tuple[str, int, int]]:
     ]
 
 
-def _is_labelled(found: re.Match[str]) -> bool:
-    return labelled({name: found.string[start:end] for name, start, end in _attributes(found)})
+def _is_labelled(found: re.Match[str], is_secret: Callable[[str], bool]) -> bool:
+    return labelled({name: found.string[start:end] for name, start, end in _attributes(found)}, is_secret)
 
 
-def _labelled(found: re.Match[str]) -> Iterator[Span]:
+def _labelled(found: re.Match[str], is_secret: Callable[[str], bool]) -> Iterator[Span]:
     """Values of attributes that stand beside a label, as in ``<input name="password" value="...">``."""
-    if _is_labelled(found):
+    if _is_labelled(found, is_secret):
         yield from ((start, end) for name, start, end in _attributes(found) if name in BESIDE and end > start)

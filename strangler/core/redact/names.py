@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -36,6 +36,6 @@ _LABELS = ("name", "key", "id", "field", "property", "type")
 BESIDE = frozenset({"value", "content", "text", "data", "val"})
 
 
-def labelled(values: Mapping[str, Any]) -> bool:
+def labelled(values: Mapping[str, Any], is_secret: Callable[[str], bool]) -> bool:
     """Whether members or attributes say of what stands beside them that it is a secret."""
     return any(type(label := values.get(name)) is str and is_secret(label) for name in _LABELS)

@@ -15,6 +15,7 @@ from strangler.core.difference import Kind, Path, render_path
 from strangler.core.document import Content, Document
 from strangler.core.model import Redact
 from strangler.core.observation import Headers
+from strangler.core.redact.beside import is_beside_label
 from strangler.core.redact.fields import Fields
 from strangler.core.redact.names import HEADERS, is_secret
 from strangler.core.redact.render import Renderer, quoted
@@ -23,6 +24,7 @@ from strangler.core.redact.text import Scrubber
 from strangler.core.redact.token import mint
 
 _COOKIE_ATTRIBUTES = frozenset({"expires", "max-age", "domain", "path", "samesite", "priority"})  # RFC 6265 section 4.1.2
+_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^/?#]*")
 _SCHEME = re.compile(r"([A-Za-z][\w-]{1,30})[ \t]+(\S.*)", re.S)
 
 
@@ -46,8 +48,10 @@ class Redactor:
 
     def target(self, target: str) -> str:
         """A request target: user, segments, and values in the query."""
-        path, question, query = target.partition("?")
-        return clean("/".join(map(self._segment, path.split("/"))) + question + self._query(query))
+        origin = found[0] if (found := _ORIGIN.match(target)) else ""
+        path, question, query = target[len(origin) :].partition("?")
+        shown = "/".join(map(self._segment, path.split("/"))) + question + self._query(query)
+        return clean(self._scrubber.text(origin) + shown)
 
     def headers(self, headers: Headers, most: int = 8192) -> list[list[str]]:
         """Headers as pairs of name and value, both as text; values are cut at `most` characters."""
@@ -87,6 +91,10 @@ class Redactor:
         """What is told of bytes that differ: their number, and a token for their digest, which without a key tells too much."""
         count, _, digest = text.partition(", ")
         return Rendered(quoted(f"{count} {self._scrubber.secret(digest)}"))
+
+    def is_labelled(self, document: Document, path: Path) -> bool:
+        """Whether something beside a place in a document, or beside one on the way to it, says that it is a secret."""
+        return is_beside_label(document.value, path, self._fields.named)
 
     def open_lines(self, text: str) -> set[str]:
         """Lines of a text that belong to a secret which goes over several."""

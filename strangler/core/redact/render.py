@@ -75,7 +75,7 @@ class Renderer:
             sheet.write(self._other(value, place))
 
     def _object(self, value: dict[str, Any], place: Place, sheet: Sheet) -> None:
-        label = labelled(value)
+        label = labelled(value, self._fields.named)
         for at, (name, member) in enumerate(value.items()):
             sheet.write(("," if at else "{") + quoted(self._name(name, sheet)) + ":")
             self._json(member, place.below(name).beside(label, name), sheet)
@@ -128,7 +128,7 @@ class Renderer:
     def _element(self, element: Element, place: Place, sheet: Sheet, space: str, html: bool) -> None:
         """Write an element; `place` is its own, `space` the namespace of what it stands in."""
         name = local(element.name)
-        label = labelled({key.lower(): value for key, value in element.attributes.items()})
+        label = labelled({key.lower(): value for key, value in element.attributes.items()}, self._fields.named)
         own = element.name[1:].partition("}")[0] if element.name.startswith("{") else ""
         sheet.write(f"<{name}" + (f' xmlns="{escape(own)}"' if own != space else ""))
         for key, value in element.attributes.items():
