@@ -47,6 +47,7 @@ class Action(IntEnum):
     OVERRIDE = 12  # would change what modern serves after we routed
     LOCATION = 13
     COOKIE = 14
+    PROXY_CONNECTION = 15
 
 
 # Consumed by one hop (RFC 9110 section 7.6.1); HTTP2-Settings belongs to h2c, which is never passed on.
@@ -56,7 +57,7 @@ _HOP: dict[bytes, Action] = {
     b"keep-alive": Action.DROP,
     b"proxy-authenticate": Action.DROP,
     b"proxy-authorization": Action.DROP,
-    b"proxy-connection": Action.DROP,
+    b"proxy-connection": Action.PROXY_CONNECTION,
     b"trailer": Action.TRAILER,
     b"transfer-encoding": Action.CODING,
     b"upgrade": Action.UPGRADE,

@@ -32,7 +32,8 @@ class Head:
     Attributes:
         lines: ``Name: value``, or b"" for what goes no further, one for each header.
         lengths, codings: values of Content-Length, whose lines stand at lengths_at, and of Transfer-Encoding.
-        options: what Connection names, in lower case; named: the headers among them that it may remove.
+        options: what Connection names, in lower case, and Proxy-Connection, which llhttp heeds as well; named: the headers
+            among them that Connection may remove.
         upgrades: what Upgrade offers.
         trailers_at: where Trailer lines stand.
     """
@@ -211,6 +212,11 @@ def _connection(head: Head, at: int, name: bytes, value: bytes) -> None:
         head.named |= named
 
 
+def _proxy_connection(head: Head, at: int, name: bytes, value: bytes) -> None:
+    head.lines[at] = b""
+    head.options += tuple(_tokens(value.lower()))
+
+
 def _upgrade(head: Head, at: int, name: bytes, value: bytes) -> None:
     head.lines[at] = b""
     head.upgrades += tuple(_tokens(value))
@@ -279,6 +285,7 @@ def _cookie(head: ResponseHead, at: int, name: bytes, value: bytes) -> None:
 _SORT: dict[Action, Callable[[Head, int, bytes, bytes], None]] = {
     Action.DROP: _drop,
     Action.CONNECTION: _connection,
+    Action.PROXY_CONNECTION: _proxy_connection,
     Action.UPGRADE: _upgrade,
     Action.LENGTH: _length,
     Action.CODING: _coding,

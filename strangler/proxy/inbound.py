@@ -276,11 +276,13 @@ class RequestReader:
         return _Stop()
 
     def _read_version(self, inbound: Inbound) -> Reason | None:
+        inbound.keep_alive = self._parser.should_keep_alive()
+        if inbound.keep_alive and not inbound.head.options:
+            return None  # unasked, only HTTP/1.1 does (RFC 9112 section 9.3), and asking for the version costs
         old = _VERSIONS.get(self._parser.get_http_version())
         if old is None:
             return reasons.BAD_VERSION
         inbound.old_version = old
-        inbound.keep_alive = self._parser.should_keep_alive()
         return None
 
     def _check_size(self, headers: list[Header]) -> None:

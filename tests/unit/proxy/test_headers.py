@@ -20,7 +20,7 @@ from strangler.proxy.headers import (
     ("names", "action"),
     [
         ("accept cookie Cookie x-mine user-agent via x_mine traceparent sec-websocket-key authorization", Action.KEEP),
-        ("keep-alive Keep-Alive proxy-connection proxy-authorization http2-settings x-strangler-shadow", Action.DROP),
+        ("keep-alive Keep-Alive proxy-authorization http2-settings x-strangler-shadow", Action.DROP),
         (["X_Forwarded_For", "x_forwarded-proto", "FORWARDED-x"][:2], Action.DROP),
         (["x_request_id", "content_length", "transfer_encoding", "X_Strangler_Y", "te_"][:4], Action.DROP),
         ("x-forwarded-for X-Forwarded-Anything forwarded x-real-ip", Action.CLAIM),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,3 +98,20 @@ def test_the_same_headers_in_another_version_are_read_anew() -> None:
     headers = b"Host: a\r\nConnection: keep-alive\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx"
     old, new = read([b"POST / HTTP/1.0\r\n" + headers, b"POST / HTTP/1.1\r\n" + headers])
     assert [b"Expect: 100-continue" in inbound.head.lines for inbound in (old, new)] == [False, True]
+
+
+@pytest.mark.parametrize("name", ["Connection", "Proxy-Connection", "connection"])
+@pytest.mark.parametrize(
+    "value", ["", ",", "close", "keep-alive", "Keep-Alive , x", "te", "\tkeep-alive", "x," * 300 + "keep-alive"]
+)
+@pytest.mark.parametrize("old", [False, True])
+def test_the_version_is_the_one_that_was_sent(name: str, value: str, old: bool) -> None:
+    """It is not looked at where only HTTP/1.1 keeps the connection, and llhttp heeds more than Connection."""
+    [inbound] = read([f"GET / HTTP/1.{'01'[not old]}\r\nHost: a\r\n{name}: {value}\r\n\r\n".encode()])
+    assert (inbound.old_version, inbound.refused) == (old, None)
+
+
+@pytest.mark.parametrize(("version", "kept"), [("1.0", False), ("1.1", True)])
+def test_without_connection_only_the_newer_version_keeps_it(version: str, kept: bool) -> None:
+    [inbound] = read([f"GET / HTTP/{version}\r\nHost: a\r\n\r\n".encode()])
+    assert (inbound.keep_alive, inbound.old_version) == (kept, not kept)
