@@ -25,13 +25,13 @@ _TELLING = (Kind.STATUS, Kind.TYPE, Kind.MISSING, Kind.EXTRA, Kind.VALUE, Kind.L
 
 _STEP_WORDS = {REORDERED: "same items in another order", **WORDS, **{step.name: step.words for step in STEPS}}
 _KIND_WORDS = {
-    Kind.TYPE: "type",
-    Kind.VALUE: "value",
+    Kind.TYPE: "another type",
+    Kind.VALUE: "another value",
     Kind.MISSING: "missing",
     Kind.EXTRA: "extra",
     Kind.ORDER: "order of the list",
     Kind.LENGTH: "length of the list",
-    Kind.HEADER: "header",
+    Kind.HEADER: "differs",
     Kind.STATUS: "status",
 }
 

@@ -12,14 +12,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from strangler.core.difference import Kind, Path, render_step
+from strangler.core.document import Element
 from strangler.core.moment import read
-from strangler.core.noise.shape import uuid_form
 
 STATUS = "status"
 ANY = "[*]"
 
 _IDS = re.compile(
     r"[+-]?\d+"  # a number
+    r"|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"  # a UUID
     r"|[A-Za-z]{0,12}[-:#/. ]\d[\d-]*"  # SKU-1, order:17
     r"|[A-Za-z]{0,12}_?\d{4,}"  # SKU0001
     r"|(?=.*\d)(?=.*[a-f])[0-9a-f]{12,}"  # a hash
@@ -32,6 +33,7 @@ _PLURAL = re.compile(r".*(?:[^su]s|[Bb]y_?[A-Z]?[a-z]+|[Mm]ap)")
 _NOT_PLURAL = frozenset({"details", "settings", "options", "params", "parameters", "props", "properties", "attributes", "totals"})
 _MANY = 8  # entries of one shape, of which each would be a field of its own in a record
 _FEW = 3
+_DEEPEST = 60  # steps that a pattern has, at most
 
 
 def pattern_of(path: Path, kind: Kind, *documents: Any) -> str:
@@ -44,12 +46,15 @@ def pattern_of(path: Path, kind: Kind, *documents: Any) -> str:
         return STATUS
     if kind is Kind.HEADER:
         return str(path[0])
-    return "$" + "".join(_steps(path, documents))
+    end = "" if len(path) <= _DEEPEST else "..*"
+    return "$" + "".join(_steps(path[:_DEEPEST], documents)) + end
 
 
 def _steps(path: Path, places: tuple[Any, ...]) -> Iterator[str]:
-    name = ""
+    name, in_markup = "", any(isinstance(place, Element) for place in places)
     for step in path:
+        if in_markup and isinstance(step, int):  # it is there only where an element has siblings of its name
+            continue
         varies = isinstance(step, int) or is_id(step) or any(is_dictionary(place, name) for place in places)
         yield ANY if varies else render_step(step)
         places = tuple(_below(place, step) for place in places)
@@ -66,7 +71,7 @@ def _below(place: Any, step: str | int) -> Any:
 
 def is_id(key: str) -> bool:
     """Whether a name is data by its own looks."""
-    return len(key) <= 200 and bool(_IDS.fullmatch(key) or uuid_form(key) or read(key))
+    return len(key) <= 200 and bool(_IDS.fullmatch(key) or read(key))
 
 
 def is_dictionary(place: Any, name: str) -> bool:

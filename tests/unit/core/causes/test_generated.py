@@ -1,0 +1,53 @@
+"""The proof: transforms applied at random places are named, and nothing is named wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from strangler.core.causes import causes_of
+from strangler.core.compare.compare import compare
+from strangler.core.compare.rules import NO_RULES
+from strangler.core.compare.view import View
+from strangler.core.document import Content, Document
+from tests.unit.core.causes.generated import BY_NAME, Case, case, changed
+
+
+def judged(made: Case) -> Counter[str]:
+    """How many of a case's places were named right, wrong, or not at all."""
+    documents = [Document(Content.JSON, value) for value in (made.control, made.candidate)]
+    found = compare(*(View(200, (), document) for document in documents), NO_RULES)
+    names: dict[str, set[str]] = {}
+    for cause in causes_of(found, *documents):
+        names.setdefault(cause.pattern, set()).add("+".join(sorted(cause.transform.split("+"))))
+    verdicts: Counter[str] = Counter()
+    for pattern in made.done.keys() | names.keys():
+        done, named = made.done.get(pattern, set()), names.get(pattern, set())
+        verdicts["right"] += named == done
+        verdicts["wrong"] += bool(named - done - {""})
+        verdicts["unnamed"] += named != done and not named - done - {""}
+    return verdicts
+
+
+def total(make: Callable[[Random], Case], cases: int, seed: str) -> Counter[str]:
+    return sum((judged(make(Random(f"{seed} {number}"))) for number in range(cases)), Counter())
+
+
+@pytest.mark.parametrize("cases", [pytest.param(800, id="short"), pytest.param(30_000, id="long", marks=pytest.mark.slow)])
+def test_transforms_are_named_right_and_none_is_named_wrong(cases):
+    verdicts = total(case, cases, "transforms")
+    assert verdicts["wrong"] == 0
+    assert verdicts["right"] >= 0.95 * (verdicts["right"] + verdicts["unnamed"]) > cases * 0.95
+
+
+@pytest.mark.parametrize("cases", [pytest.param(800, id="short"), pytest.param(30_000, id="long", marks=pytest.mark.slow)])
+def test_a_value_that_is_another_has_no_name(cases):
+    verdicts = total(changed, cases, "others")
+    assert verdicts["wrong"] <= cases // 10_000  # one value can be a transform of another by accident
+
+
+def test_there_are_more_than_twelve_kinds_of_transform():
+    assert len(BY_NAME) >= 20
