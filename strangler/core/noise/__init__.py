@@ -1,5 +1,8 @@
-"""Noise: what differs from itself when the same control is asked twice. Seen, counted, and proposed; a person accepts."""
+"""Noise: what differs from itself when the same control is asked twice. Seen, counted, and proposed; a person accepts.
 
-from strangler.core.noise.shape import KINDS, has_shape
+Shapes that accepted noise must keep are checked by `strangler.core.compare.shape`.
+"""
 
-__all__ = ["KINDS", "has_shape"]
+from strangler.core.noise.learn import Field, Proposal, observe, propose
+
+__all__ = ["Field", "Proposal", "observe", "propose"]
