@@ -33,14 +33,13 @@ _WAL_SIZE = 64 * 2**20  # bytes that the log beside the file may keep once it wa
 # What a driver says, and what to do about it.
 _ADVICE = {
     "database is locked": "another program has been writing to it for too long: try again",
+    "lock timeout": "another program has been writing to it for too long: try again",
     "is full": "make room, or lower `retention: {size: …}`",
     "readonly database": "it may not be written: see who owns the file and its folder",
     "unable to open": "check `store:`",
     "not a database": "check `store:`",
     "malformed": "the file is damaged: put a copy back, or move it away to start a new one",
     "no such table": "its file was exchanged: restart `strangler serve`",
-    "FOREIGN KEY": "its contents were exchanged: restart `strangler serve`",
-    "foreign key": "its contents were exchanged: restart `strangler serve`",
     "connection": "check that the server runs, and `store:`",
     "authentication failed": "check `store:`",
     "permission denied": "give the user of `store:` the right to it",
@@ -239,26 +238,37 @@ def _postgresql(shown: str, url: URL, folder: Path, read_only: bool, patience: f
     if url.drivername not in ("postgresql", "postgresql+psycopg"):
         raise DatabaseError(f"{shown}: that driver is not used here: write postgresql+psycopg://…")
     try:
-        engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=_limits(patience))
+        engine = create_engine(
+            url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=_limits(patience, read_only, url.query)
+        )
     except ModuleNotFoundError:
         raise DatabaseError(f"{shown} needs a driver: pip install 'strangler[postgresql]'") from None
     event.listen(engine, "begin", _begin_postgresql)
-    reads = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    reads = {"isolation_level": "REPEATABLE READ"}
     return Database(shown, engine, None, patience, reads, {"isolation_level": "AUTOCOMMIT"})
 
 
-def _limits(patience: float) -> dict[str, Any]:
-    """Nobody waits for ever: not for the server, not for a lock, and not for a server that has gone without a word."""
-    wait = max(int(patience * 1000), 1)
-    return {
+def _limits(patience: float, read_only: bool, written: Mapping[str, Any]) -> dict[str, Any]:
+    """Nobody waits for ever: not for the server, not for a lock, and not for a server that has gone without a word.
+
+    What the address itself says goes before.
+    """
+    limits = {
         "connect_timeout": max(int(patience), 2),
-        "options": f"-c lock_timeout={wait} -c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": 20_000,
         "application_name": "strangler",
     }
+    wait = max(int(patience * 1000), 1)
+    settings = {
+        "lock_timeout": wait,
+        "idle_in_transaction_session_timeout": 60_000,
+        "default_transaction_read_only": "on" if read_only else "off",
+    }
+    options = " ".join((*(f"-c {name}={value}" for name, value in settings.items()), written.get("options", "")))
+    return {"options": options, **{name: value for name, value in limits.items() if name not in written}}
 
 
 def _begin_postgresql(connection: Connection) -> None:

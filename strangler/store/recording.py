@@ -55,11 +55,11 @@ class Recorder:
         self.strata: dict[Stratum, int] = {}
         self.causes: dict[CauseKey, int] = {}
 
-    def record(self, batch: Batch, run: int) -> None:
-        """Add everything in `batch`."""
+    def record(self, batch: Batch, run: int, token: str) -> None:
+        """Add everything in `batch`. Ids of its examples come from `token`, which is never the same."""
         self._counts(batch)
         self._causes(batch)
-        self._examples(batch.examples)
+        self._examples(batch.examples, token)
         self._ledger(batch, run)
         self._noise(batch)
         self._arms(batch)
@@ -132,11 +132,11 @@ class Recorder:
                 return other
         raise AssertionError("there are infinitely many salts")
 
-    def _examples(self, examples: list[Example]) -> None:
+    def _examples(self, examples: list[Example], token: str) -> None:
         if not examples:
             return
         table = schema.examples
-        ids = self._free_ids(table, [(repr(each.at), each.request_id, each.route, each.target) for each in examples])
+        ids = self._free_ids(table, [(token, str(place)) for place in range(len(examples))])
         payloads = map(pack, examples)
         rows = [
             {"id": id, "at": each.at, "route": clean(each.route), "outcome": each.outcome.value,

@@ -81,9 +81,22 @@ class Store:
     def record(self, batch: Batch, run: Run) -> None:
         """Add a batch, whole. Raises DatabaseError if it could not be, after some patience: keep it, and try later."""
         token = token_hex(8)
-        recorder = self._database.writing(lambda connection: _record(connection, self._memory, batch, run.number, token))
+        recorder = self._database.writing(lambda connection: self._record(connection, batch, run.number, token))
         if recorder:
             self._memory.learn(recorder)
+
+    def _record(self, connection: Connection, batch: Batch, run: int, token: str) -> Recorder | None:
+        """None if an earlier try was committed after all, though the connection broke before that was heard."""
+        table = schema.runs
+        last = connection.scalar(select(table.c.batch).where(table.c.number == run))
+        if last is None:
+            raise DatabaseError(f"{self._database.name}: its contents were exchanged: restart `strangler serve`")
+        if last == token:
+            return None
+        connection.execute(table.update().where(table.c.number == run), {"batch": token})
+        recorder = Recorder(connection, self._memory)
+        recorder.record(batch, run, token)
+        return recorder
 
     def settled(self, run: Run) -> dict[tuple[str, str], int]:
         """How many pairs control has settled in a run, by (incarnation of a worker, route)."""
@@ -206,14 +219,3 @@ def _begin_run(connection: Connection, started: float, version: str, instance: s
     connection.execute(table.update().where(mine, table.c.started < started, table.c.ended.is_(None)), {"ended": started})
     connection.execute(table.update().where(mine, table.c.started == started), {"ended": None})
     return reading.run(connection.execute(reading.RUNS.where(mine, table.c.started == started)).one())
-
-
-def _record(connection: Connection, memory: Memory, batch: Batch, run: int, token: str) -> Recorder | None:
-    """None if an earlier try was committed after all, though the connection broke before that was heard."""
-    table = schema.runs
-    if connection.scalar(select(table.c.batch).where(table.c.number == run)) == token:
-        return None
-    connection.execute(table.update().where(table.c.number == run), {"batch": token})
-    recorder = Recorder(connection, memory)
-    recorder.record(batch, run)
-    return recorder
