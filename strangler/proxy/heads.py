@@ -155,19 +155,14 @@ def request_bytes(
             lines[at] = b""
     first = b"%b %b HTTP/1.1" % (method, target)
     if head.host_at < 0:
-        return b"\r\n".join((first, b"Host: " + host, *filter(None, lines), *ours, b"", b""))
+        return b"\r\n".join([first, b"Host: " + host, *filter(None, lines), *ours, b"", b""])
     lines[head.host_at] = b"Host: " + host
-    return b"\r\n".join((first, *filter(None, lines), *ours, b"", b""))
+    return b"\r\n".join([first, *filter(None, lines), *ours, b"", b""])
 
 
 def response_bytes(status: int, phrase: bytes, head: ResponseHead, ours: Sequence[bytes] = ()) -> bytes:
     """The head that goes to the client; `ours` are lines that the proxy adds."""
-    return b"\r\n".join((status_line(status, phrase), *filter(None, head.lines), *ours, b"", b""))
-
-
-def status_line(status: int, phrase: bytes) -> bytes:
-    """The first line of a response (RFC 9112 section 4)."""
-    return b"HTTP/1.1 %d %b" % (status, phrase)
+    return b"\r\n".join([b"HTTP/1.1 %d %b" % (status, phrase), *filter(None, head.lines), *ours, b"", b""])
 
 
 def trailer_lines(trailers: Sequence[Header], actions: Names, refused: Container[bytes] = ()) -> list[bytes]:
