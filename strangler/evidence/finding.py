@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from strangler.core.frozen import Frozen
 from strangler.core.observation import Pair
 from strangler.core.outcome import Outcome
 from strangler.core.records import Cause, Example, Stratum
@@ -41,7 +40,7 @@ class Finding:
     ignored: tuple[tuple[str, int], ...] = ()
     example: Example | None = None
     again: bool = False
-    noise: Mapping[str, Mapping[str, Any]] = Frozen()
+    noise: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     second_look: bool = False
 
 
