@@ -17,6 +17,7 @@ COMMANDS = {
     "serve": ("serve", "Run the proxy."),
     "check": ("check", "Read routes.yaml and report every problem."),
     "explain": ("explain", "Say where a request goes, and why."),
+    "diffs": ("diffs", "Say how often the two sides agree, what they differ in, and why."),
     "schema": ("schema", "Print the JSON Schema of routes.yaml, for editors."),
     "data": ("data", "Mappings: check, backfill, apply and reconcile the two databases."),
 }
