@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from strangler.core.causes.explain import STEPS, Explanation, best, explanations
 from strangler.core.causes.members import WORDS, names_of_members
 from strangler.core.causes.pattern import pattern_of
 from strangler.core.compare.view import Comparison
-from strangler.core.difference import Difference, Kind
+from strangler.core.difference import Difference, Kind, Path
 from strangler.core.document import Document
 from strangler.core.records import Cause
 
@@ -18,7 +18,7 @@ MORE = Cause("more", Kind.VALUE)
 """What stands for all causes of a pair beyond the first `MOST`."""
 
 REORDERED = "reordered"
-_LOOKED_AT = 2000  # differences of one pair whose values are looked at
+_LOOKED_AT = 1000  # differences of one pair whose values are looked at
 _SAMPLES = 50  # of one pattern: after so many that nothing explains, the rest is not tried
 _VALUES = (Kind.VALUE, Kind.TYPE, Kind.HEADER)
 _TELLING = (Kind.STATUS, Kind.TYPE, Kind.MISSING, Kind.EXTRA, Kind.VALUE, Kind.LENGTH, Kind.ORDER, Kind.HEADER)
@@ -41,9 +41,17 @@ def causes_of(comparison: Comparison, control: Document, candidate: Document) ->
     differences = comparison.differences
     patterns = [pattern_of(one.path, one.kind, control.value, candidate.value) for one in differences]
     transforms = _transforms(differences, patterns, control, candidate)
-    causes = dict.fromkeys(map(Cause, patterns, (one.kind for one in differences), transforms))
+    causes = dict.fromkeys(map(Cause, patterns[:_LOOKED_AT], (one.kind for one in differences), transforms))
+    causes |= dict.fromkeys(_unseen({cause[:2] for cause in causes}, differences[_LOOKED_AT:], patterns[_LOOKED_AT:]))
     ranked = sorted(causes, key=lambda cause: _TELLING.index(cause.kind))
     return (*ranked[:MOST], MORE) if len(ranked) > MOST else tuple(ranked)
+
+
+def _unseen(known: Set[tuple[str, Kind]], rest: Sequence[Difference], patterns: Sequence[str]) -> Iterator[Cause]:
+    """Causes of differences whose values were not looked at: what differs where others do is taken for the same."""
+    for one, pattern in zip(rest, patterns, strict=True):
+        if (pattern, one.kind) not in known:
+            yield Cause(pattern, one.kind)
 
 
 def transform_of(difference: Difference, control: Document, candidate: Document, *others: Difference) -> str:
@@ -69,14 +77,16 @@ def words(cause: Cause) -> str:
 
 
 def _transforms(differences: Sequence[Difference], patterns: Sequence[str], control: Document, candidate: Document) -> list[str]:
-    looked_at = differences[:_LOOKED_AT]
-    members = names_of_members(looked_at, control.value, candidate.value)
-    values = _values(looked_at, patterns)
-    return [
-        members.get(one.path, "") if one.kind in (Kind.MISSING, Kind.EXTRA) else REORDERED if one.kind is Kind.ORDER
-        else values.get(place, "")
-        for place, one in enumerate(differences)
-    ]  # fmt: skip
+    """Of the first `_LOOKED_AT` differences, in their order."""
+    members = names_of_members(differences, control.value, candidate.value)
+    values = _values(differences[:_LOOKED_AT], patterns)
+    return [_named(one, members, values.get(place, "")) for place, one in enumerate(differences[:_LOOKED_AT])]
+
+
+def _named(one: Difference, members: Mapping[Path, str], value: str) -> str:
+    if one.kind in (Kind.MISSING, Kind.EXTRA):
+        return members.get(one.path, "")
+    return REORDERED if one.kind is Kind.ORDER else value
 
 
 def _values(differences: Iterable[Difference], patterns: Sequence[str]) -> dict[int, str]:
@@ -89,6 +99,17 @@ def _values(differences: Iterable[Difference], patterns: Sequence[str]) -> dict[
     return {place: name for alike in found.values() for place, name in _settled(alike).items()}
 
 
-def _settled(alike: dict[int, tuple[Explanation, ...]]) -> dict[int, str]:
-    sure = {best(found) for found in alike.values()}
-    return {place: best(found) or next((one.name for one in found if one.name in sure), "") for place, found in alike.items()}
+def _settled(alike: Mapping[int, tuple[Explanation, ...]]) -> dict[int, str]:
+    """One name for each, and as few as explain all: where two transforms are at work, one of them may leave a value as it is."""
+    sure = {best(found) for found in alike.values()} - {""}
+    names = {place: best(found) or _believed(found, sure) for place, found in alike.items()}
+    return {place: _with_its_other(name, sure) for place, name in names.items()}
+
+
+def _believed(found: Iterable[Explanation], sure: Set[str]) -> str:
+    return next((one.name for one in found if one.name in sure), "")
+
+
+def _with_its_other(name: str, sure: Set[str]) -> str:
+    doubles = [other for other in sure if other != name and name in other.split("+")]
+    return doubles[0] if len(doubles) == 1 else name

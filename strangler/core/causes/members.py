@@ -14,6 +14,7 @@ from typing import Any
 from strangler.core.causes.explain import best, explanations, joined
 from strangler.core.causes.shapes import is_empty
 from strangler.core.causes.step import same
+from strangler.core.compare.prints import Prints
 from strangler.core.difference import Difference, Kind, Path
 from strangler.core.exact import Number
 
@@ -105,17 +106,29 @@ def _by_name(missing: Mapping[Path, Any], extra: Mapping[Path, Any]) -> Iterator
 
 def _by_value(missing: Mapping[Path, Any], extra: Mapping[Path, Any]) -> Iterator[tuple[Path, Path, str]]:
     """Members that hold the same, which no other does."""
+    prints = Prints()
+    olds, news = _by_print(missing, prints), _by_print(extra, prints)
     alone = len(missing) == len(extra) == 1
-    for old, value in missing.items():
-        fitting = [new for new in extra if same(value, extra[new])]
-        rivals = [other for other in missing if same(value, missing[other])]
-        if len(fitting) == len(rivals) == 1 and (is_telling(value) or (alone and type(value) is not bool)):
-            yield old, fitting[0], RENAMED
-        elif alone and not fitting:
-            new, changed = next(iter(extra.items()))
-            name = _moved(value, changed) if is_telling(value) else ""
-            if name:
-                yield old, new, name
+    for mark in olds.keys() & news.keys():
+        value = missing[olds[mark][0]]
+        single = len(olds[mark]) == len(news[mark]) == 1
+        if single and (is_telling(value) or (alone and type(value) is not bool)):
+            yield olds[mark][0], news[mark][0], RENAMED
+    if alone and not olds.keys() & news.keys():
+        yield from _changed_too(*missing.items(), *extra.items())
+
+
+def _by_print(members: Mapping[Path, Any], prints: Prints) -> dict[int, list[Path]]:
+    found = defaultdict(list)
+    for path, value in members.items():
+        found[prints.of(value)].append(path)
+    return found
+
+
+def _changed_too(old: tuple[Path, Any], new: tuple[Path, Any]) -> Iterator[tuple[Path, Path, str]]:
+    name = _moved(old[1], new[1]) if is_telling(old[1]) else ""
+    if name:
+        yield old[0], new[0], name
 
 
 def _moved(value: Any, changed: Any) -> str:

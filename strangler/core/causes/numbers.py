@@ -46,7 +46,7 @@ def _decimals(number: Decimal) -> int:
 def _scaled(places: int) -> Any:
     def reduce(control: Any, candidate: Any) -> Pair | None:
         both = _numbers(control, candidate)
-        if both is None or not all(both):
+        if both is None or not any(both):
             return None
         return both[0], _plain(_EXACT.scaleb(both[1], -places))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from strangler.core.difference import Kind, Path, render_step
@@ -33,6 +34,7 @@ _PLURAL = re.compile(r".*(?:[^su]s|[Bb]y_?[A-Z]?[a-z]+|[Mm]ap)")
 _NOT_PLURAL = frozenset({"details", "settings", "options", "params", "parameters", "props", "properties", "attributes", "totals"})
 _MANY = 8  # entries of one shape, of which each would be a field of its own in a record
 _FEW = 3
+_ENOUGH = 50  # entries that are looked at
 _DEEPEST = 60  # steps that a pattern has, at most
 
 
@@ -78,9 +80,10 @@ def is_dictionary(place: Any, name: str) -> bool:
     """Whether an object's names are data, as far as its entries tell; `name` is what it is called itself."""
     if not isinstance(place, dict) or not place:
         return False
-    if all(map(_CODE.fullmatch, place)):
-        return len(place) >= _FEW and len({type(value) for value in place.values()}) == 1 and len(set(map(len, place))) == 1
-    return _same_shape(place) and (len(place) >= _MANY or _is_plural(name))
+    some = dict(islice(place.items(), _ENOUGH))
+    if all(map(_CODE.fullmatch, some)):
+        return len(some) >= _FEW and len({type(value) for value in some.values()}) == 1 and len(set(map(len, some))) == 1
+    return _same_shape(some) and (len(some) >= _MANY or _is_plural(name))
 
 
 def _is_plural(name: str) -> bool:

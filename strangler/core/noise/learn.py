@@ -26,6 +26,7 @@ WHOLE = ""
 """What stands for the whole answer where a pattern is asked for: how often control was asked twice."""
 
 UNSHAPED = "unshaped"  # there or not, or of another type: no noise that could be accepted
+_LOOKED_AT = 1000  # differences of one pair
 _FEWEST = 3  # differences: one or two are accidents
 _CLOSED = frozenset({"clock", "uuid", "token"})  # kinds that cannot be money, whatever they are called
 _SHORTEST_TOKEN = 8
@@ -94,9 +95,10 @@ def observe(comparison: Comparison, control: Document, again: Document, at: floa
     """
     fields = {WHOLE: Field(looked=1).mapping()}
     found: dict[str, set[_Seen]] = {}
-    for one in comparison.differences:
+    look = _Look(control.value, again.value, at)
+    for one in comparison.differences[:_LOOKED_AT]:
         if one.kind not in (Kind.HEADER, Kind.STATUS):
-            seen = _seen(one, control.value, again.value, at)
+            seen = look.seen(one)
             found.setdefault(seen.pattern, set()).add(seen)
     for pattern, ways in found.items():
         kinds = {way.kind: 1 for way in ways}
@@ -138,25 +140,40 @@ def _proposal(pattern: str, one: Field, looked: int) -> Proposal:
     return Proposal(pattern, kind, looked, one.different, note)
 
 
-def _seen(one: Difference, control: Any, again: Any, at: float | None) -> _Seen:
-    """One difference, as what it is a sign of: values that have changed places are a sign of their list's order."""
-    if one.kind is Kind.ORDER:
-        return _Seen(pattern_of(one.path, one.kind, control, again), "order", _is_money(one.path, one.control))
-    for path, ours, theirs in _lists(one.path, control, again):
-        rest = one.path[len(path) + 1 :]
-        if one.kind is Kind.VALUE and _column(ours, rest) == _column(theirs, rest):
-            return _Seen(pattern_of(path, Kind.ORDER, control, again), "order", _is_money(path, ours))
-    kind = _way(one.control, one.candidate, at) if one.kind is Kind.VALUE else UNSHAPED
-    return _Seen(pattern_of(one.path, one.kind, control, again), kind, _is_money(one.path, one.control) or _beside(one, control))
+class _Look:
+    """One pair of documents. What was found out about a list is kept: all its items ask for it."""
 
+    def __init__(self, control: Any, again: Any, at: float | None) -> None:
+        self._control, self._again, self._at = control, again, at
+        self._moved: dict[tuple[Path, Path], bool] = {}
+        self._money: dict[Path, bool] = {}
 
-def _is_money(path: Path, value: Any) -> bool:
-    return is_money_place(path) or holds_money(value)
+    def seen(self, one: Difference) -> _Seen:
+        """One difference, as what it is a sign of: values that have changed places are a sign of their list's order."""
+        lists = list(_lists(one.path, self._control, self._again))
+        if one.kind is Kind.ORDER:
+            return self._sign(one.path, Kind.ORDER, "order", one.control)
+        for path, ours, theirs in lists:
+            if one.kind is Kind.VALUE and self._has_moved(path, one.path[len(path) + 1 :], ours, theirs):
+                return self._sign(path, Kind.ORDER, "order", ours)
+        way = _way(one.control, one.candidate, self._at) if one.kind is Kind.VALUE else UNSHAPED
+        sign = self._sign(one.path, one.kind, way, one.control)
+        # What looks like a changed item may be an unstable sort, so money beside it counts too.
+        return sign._replace(money=sign.money or any(self._holds_money(path, ours) for path, ours, _ in lists))
 
+    def _sign(self, path: Path, kind: Kind, way: str, value: Any) -> _Seen:
+        money = is_money_place(path) or self._holds_money(path, value)
+        return _Seen(pattern_of(path, kind, self._control, self._again), way, money)
 
-def _beside(one: Difference, control: Any) -> bool:
-    """Whether it is in an item of a list that has money in it: what looks like a changed item may be an unstable sort."""
-    return any(holds_money(ours) for _, ours, _ in _lists(one.path, control, control))
+    def _holds_money(self, path: Path, value: Any) -> bool:
+        if path not in self._money:
+            self._money[path] = holds_money(value)
+        return self._money[path]
+
+    def _has_moved(self, path: Path, rest: Path, ours: list[Any], theirs: list[Any]) -> bool:
+        if (path, rest) not in self._moved:
+            self._moved[path, rest] = _column(ours, rest) == _column(theirs, rest)
+        return self._moved[path, rest]
 
 
 def _lists(path: Path, control: Any, again: Any) -> Iterator[tuple[Path, list[Any], list[Any]]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from strangler.core.causes import causes_of, transform_of, words
 from strangler.core.causes.cause import MORE, MOST
@@ -37,6 +39,9 @@ CASES = [
     ('[{"p":12.5},{"p":1}]', '[{"p":1250},{"p":100}]', [("$[*].p", "value", "times_100")]),
     ('[{"p":1},{"p":2}]', '[{"p":100},{"p":200}]', [("$[*].p", "value", "")]),
     ('{"p":12.5,"q":1}', '{"p":1250,"q":100}', [("$.p", "value", "times_100"), ("$.q", "value", "")]),
+    # where two are at work, one of them may have nothing to do
+    ('[{"p":12.5},{"p":13.579}]', '[{"p":"12.5"},{"p":"13.58"}]', [("$[*].p", "type", "number_to_string+rounded")]),
+    ('[{"p":"a"},{"p":"B "}]', '[{"p":"A"},{"p":"b"}]', [("$[*].p", "value", "whitespace+case")]),
     # lists
     ('{"l":["a","b","c"]}', '{"l":["c","a","b"]}', [("$.l", "order", "reordered")]),
     # renames
@@ -119,3 +124,33 @@ def test_every_difference_has_a_cause_whose_pattern_is_its_own():
     made = (Difference(("l",), Kind.LENGTH, 1, 2), Difference(("l", 1), Kind.EXTRA, None, "x"))
     document = Document(Content.JSON, {"l": ["a"]})
     assert causes_of(Comparison(made), document, document) == (Cause("$.l[*]", Kind.EXTRA), Cause("$.l", Kind.LENGTH))
+
+
+def test_what_comes_after_a_thousand_differences_is_taken_for_the_same():
+    control = view('{"l":[' + ",".join(f'{{"p":{at}}}' for at in range(1500)) + '],"z":1}')
+    candidate = view('{"l":[' + ",".join(f'{{"p":"{at}"}}' for at in range(1500)) + '],"z":2}')
+    assert causes(control, candidate) == [("$.l[*].p", "type", "number_to_string"), ("$.z", "value", "")]
+
+
+LEAVES = st.one_of(
+    st.none() | st.booleans() | st.text(max_size=20),
+    st.from_regex(r"-?(0|[1-9]\d{0,30})(\.\d{1,20})?([eE][+-]?\d{1,5})?", fullmatch=True).map(Number),
+    st.sampled_from(
+        ["0001-01-01T00:00:00", "9999-12-31T23:59:59-14:00", "99/99/9999", "1717243200", "[1]", "{", "/a/", "//", "\ud800"]
+    ),
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a_b", "aB", "price", "17"]), inner),
+    max_leaves=9,
+)
+
+
+@given(VALUES, VALUES)
+def test_whatever_differs_has_causes_with_words(one, other):
+    control, candidate = (View(200, (), Document(Content.JSON, value)) for value in (one, other))
+    comparison = compare(control, candidate, NO_RULES)
+    found = causes_of(comparison, control.document, candidate.document)
+    assert bool(found) == bool(comparison.differences)
+    assert all(words(cause) for cause in found)
+    assert {str(one.kind) for one in comparison.differences} == {str(cause.kind) for cause in found}
