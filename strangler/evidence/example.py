@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from strangler.core.compare.view import Comparison, View
@@ -37,10 +38,11 @@ def example_of(
         comparison: None if there was none.
         causes: redacted already.
     """
+    echoes = redactor.begin()
     control, candidate = (
         _answer(seen, answer, redactor) for seen, answer in zip((pair.control, pair.candidate), answers, strict=True)
     )
-    return Example(
+    example = Example(
         route=pair.route,
         stratum=stratum_of(pair),
         outcome=outcome,
@@ -54,6 +56,8 @@ def example_of(
         differences=_differences(comparison, answers, redactor),
         causes=causes,
     )
+    texts = ("target", "request", "control", "candidate", "differences", "request_id")
+    return replace(example, **{name: echoes.scrub(getattr(example, name)) for name in texts})
 
 
 def view_of(kept: Mapping[str, Any]) -> View | None:

@@ -16,6 +16,7 @@ from strangler.core.document import Content, Document
 from strangler.core.model import Redact
 from strangler.core.observation import Headers
 from strangler.core.redact.beside import is_beside_label
+from strangler.core.redact.echoes import Echoes
 from strangler.core.redact.fields import Fields
 from strangler.core.redact.names import HEADERS, is_secret
 from strangler.core.redact.render import Renderer, quoted
@@ -41,6 +42,11 @@ class Redactor:
         self._headers = HEADERS | {name.lower() for name in rules.headers}
         self._scrubber = Scrubber(rules.detect, self._fields.named, mint(key))
         self._render = Renderer(self._fields, self._scrubber, mint(key))
+
+    def begin(self) -> Echoes:
+        """From here on it is another exchange; what comes back holds its secrets as they are met."""
+        self._scrubber.echoes = Echoes()
+        return self._scrubber.echoes
 
     def text(self, text: str, most: int = 2000) -> str:
         """Any text of at most `most` characters; a longer one is cut."""

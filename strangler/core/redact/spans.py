@@ -42,7 +42,8 @@ def cards(text: str) -> Iterator[Span]:
 def _end_of_card(run: str, groups: list[Span], first: int) -> int:
     """Behind the last group of the longest card that starts with group `first`; 0 if none does."""
     found, digits = 0, 0
-    for last, (start, end) in enumerate(groups[first:], first + 1):
+    for last in range(first + 1, min(first + 8, len(groups) + 1)):
+        start, end = groups[last - 1]
         digits += end - start
         if digits > 19:
             break

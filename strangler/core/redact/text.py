@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from strangler.core.redact.echoes import Echoes
 from strangler.core.redact.named import named
 from strangler.core.redact.spans import DETECT, Finder, credentials, encoded, kind_of
 from strangler.core.redact.token import Mint
@@ -15,6 +16,9 @@ class Scrubber:
     Args:
         detect: kinds of `spans.DETECT` that are looked for.
         is_secret: whether a name says that its value is a secret.
+
+    Attributes:
+        echoes: the secrets that were met; whoever begins with another exchange puts others in their place.
     """
 
     def __init__(self, detect: Iterable[str], is_secret: Callable[[str], bool], mint: Mint) -> None:
@@ -23,6 +27,7 @@ class Scrubber:
         self._finders: Sequence[Finder] = (named(is_secret), credentials, *self._detectors)
         self._named = named(is_secret)
         self._mint = mint
+        self.echoes = Echoes()
 
     def text(self, text: str) -> str:
         """The text with tokens for what any finder found."""
@@ -40,7 +45,11 @@ class Scrubber:
 
     def secret(self, value: str) -> str:
         """The token of a value that is a secret for its place; what is not there is none."""
-        return self._mint(kind_of(value), value) if value else value
+        if not value:
+            return value
+        token = self._mint(kind_of(value), value)
+        self.echoes.note(value, token)
+        return token
 
     def open_lines(self, text: str) -> set[str]:
         """Lines, without spaces around them, that belong to a named value which goes over several."""
