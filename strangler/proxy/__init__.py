@@ -5,5 +5,6 @@
 
 from strangler.proxy.exchange import Exchange
 from strangler.proxy.proxy import Proxy, start
+from strangler.proxy.shadowing import Witness
 
-__all__ = ["Exchange", "Proxy", "start"]
+__all__ = ["Exchange", "Proxy", "Witness", "start"]

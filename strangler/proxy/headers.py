@@ -48,6 +48,7 @@ class Action(IntEnum):
     LOCATION = 13
     COOKIE = 14
     PROXY_CONNECTION = 15
+    ONCE = 16  # is about this one request alone: a shadow request says otherwise, or nothing
 
 
 # Consumed by one hop (RFC 9110 section 7.6.1); HTTP2-Settings belongs to h2c, which is never passed on.
@@ -62,8 +63,17 @@ _HOP: dict[bytes, Action] = {
     b"transfer-encoding": Action.CODING,
     b"upgrade": Action.UPGRADE,
 }
+# Conditions and ranges hold for what this client has (RFC 9110 sections 13.1 and 14.2), idempotency keys for what is done
+# once, trace contexts for the client's own trace: those of W3C, Zipkin, Jaeger, Google, Amazon, Datadog, Sentry, SkyWalking.
+ONCE = frozenset(
+    b"""if-match if-none-match if-modified-since if-unmodified-since if-range range
+    idempotency-key x-idempotency-key idempotency-token x-idempotency-token
+    traceparent tracestate b3 x-b3-traceid x-b3-spanid x-b3-parentspanid x-b3-sampled x-b3-flags uber-trace-id
+    x-cloud-trace-context x-amzn-trace-id x-datadog-trace-id x-datadog-parent-id x-datadog-tags sentry-trace sw8""".split()
+)
 _REQUEST: dict[bytes, Action] = {
     **_HOP,
+    **dict.fromkeys(ONCE, Action.ONCE),
     b"host": Action.HOST,
     b"te": Action.TE,
     b"expect": Action.EXPECT,
@@ -104,14 +114,14 @@ def classify_request(name: bytes) -> Action:
     spelling of anything the proxy sets, believes or consumes is dropped.
     """
     dashed = name.replace(b"_", b"-")
-    if dashed.startswith(b"x-strangler-"):
+    if plain_name(name).startswith(b"x-strangler-"):
         return Action.DROP
     action = _REQUEST.get(dashed)
     if action is None:
         action = Action.CLAIM if dashed.startswith(b"x-forwarded-") else None
     if action is None:
         return Action.KEEP
-    return action if dashed == name or action is Action.OVERRIDE else Action.DROP
+    return action if dashed == name or action in (Action.OVERRIDE, Action.ONCE) else Action.DROP
 
 
 def classify_response(name: bytes) -> Action:
@@ -132,7 +142,7 @@ def removable(name: bytes) -> bool:
 def allowed_in_trailer(name: bytes, actions: Names) -> bool:
     """Whether a field may travel after the body: one that frames, routes or is set by us may not (RFC 9110 section 6.5.1)."""
     lower = name.lower()
-    return lower == b"etag" or (actions[name] is Action.KEEP and lower not in END_TO_END)
+    return lower == b"etag" or (actions[name] in (Action.KEEP, Action.ONCE) and lower not in END_TO_END)
 
 
 REQUEST_NAMES = Names(classify_request)

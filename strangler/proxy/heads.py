@@ -79,7 +79,7 @@ class RequestHead(Head):
         request_ids: values of X-Request-Id; their lines are at request_ids_at.
         overrides_at: where the lines stand that do not go to modern.
         trailers_wanted: whether TE asks for trailers.
-        expects_at: where Expect lines stand.
+        expects_at: where Expect lines stand; once_at: what a shadow request says otherwise.
         cleared: the names that `clear` has dropped.
     """
 
@@ -89,6 +89,7 @@ class RequestHead(Head):
         "expects_at",
         "host_at",
         "hosts",
+        "once_at",
         "overrides_at",
         "request_ids",
         "request_ids_at",
@@ -107,6 +108,7 @@ class RequestHead(Head):
         self.overrides_at: list[int] = []
         self.trailers_wanted = False
         self.expects_at: list[int] = []
+        self.once_at: tuple[int, ...] = ()
         self.cleared: Container[bytes] = ()
         actions = REQUEST_NAMES
         for at, header in enumerate(headers):
@@ -158,6 +160,18 @@ def request_bytes(
         return b"\r\n".join([first, b"Host: " + host, *filter(None, lines), *ours, b"", b""])
     lines[head.host_at] = b"Host: " + host
     return b"\r\n".join([first, *filter(None, lines), *ours, b"", b""])
+
+
+def hop_lines(trailers_wanted: bool, offered: bytes) -> list[bytes]:
+    """TE and Upgrade, which hold for one hop, and Connection, which says so (RFC 9110 sections 7.8 and 10.1.4).
+
+    Args:
+        offered: the protocol that may be switched to, or b"".
+    """
+    lines = [b"TE: trailers"] if trailers_wanted else []
+    lines += [b"Upgrade: " + offered] if offered else []
+    options = b", ".join(line.partition(b":")[0] for line in lines)
+    return [*lines, b"Connection: " + options] if lines else []
 
 
 def response_bytes(status: int, phrase: bytes, head: ResponseHead, ours: Sequence[bytes] = ()) -> bytes:
@@ -269,6 +283,10 @@ def _override(head: RequestHead, at: int, name: bytes, value: bytes) -> None:
     head.overrides_at.append(at)
 
 
+def _once(head: RequestHead, at: int, name: bytes, value: bytes) -> None:
+    head.once_at += (at,)
+
+
 def _location(head: ResponseHead, at: int, name: bytes, value: bytes) -> None:
     head.locations_at += (at,)
 
@@ -294,6 +312,7 @@ _SORT_REQUEST: dict[Action, Callable[[RequestHead, int, bytes, bytes], None]] = 
     Action.CLAIM: _claim,
     Action.REQUEST_ID: _request_id,
     Action.OVERRIDE: _override,
+    Action.ONCE: _once,
 }
 _SORT_RESPONSE: dict[Action, Callable[[ResponseHead, int, bytes, bytes], None]] = {
     **_SORT,

@@ -20,12 +20,13 @@ from strangler.proxy.adapt import Adapter, Holding
 from strangler.proxy.exchange import Exchange
 from strangler.proxy.forwarded import client_address, set_lines
 from strangler.proxy.framing import CHUNKED, CLOSE, NO_BODY, as_chunk, last_chunk
-from strangler.proxy.headers import REQUEST_NAMES, RESPONSE_NAMES
-from strangler.proxy.heads import ResponseHead, request_bytes, response_bytes, trailer_lines
+from strangler.proxy.headers import REQUEST_NAMES
+from strangler.proxy.heads import ResponseHead, hop_lines, request_bytes, response_bytes, trailer_lines
 from strangler.proxy.identities import Outcome
 from strangler.proxy.inbound import Inbound
 from strangler.proxy.reasons import Reason
 from strangler.proxy.response import Response, ResponseReader
+from strangler.proxy.shadow_copy import Copy
 from strangler.proxy.tunnel import Tunnel
 from strangler.proxy.upstream import UpstreamConnection, write
 
@@ -41,6 +42,7 @@ class Passage:
 
     Attributes:
         connection: the upstream's, while it carries this request.
+        copy: what is kept of it for its shadow request; None for most.
         over: whether the request has ended; nothing more happens then.
     """
 
@@ -71,6 +73,7 @@ class Passage:
         "_user",
         "client",
         "connection",
+        "copy",
         "inbound",
         "over",
     )
@@ -79,6 +82,7 @@ class Passage:
         self.client = client
         self.inbound = inbound
         self.connection: UpstreamConnection | None = None
+        self.copy: Copy | None = None
         self.over = False
         self._routing = client.proxy.routing
         self._started = perf_counter()
@@ -116,6 +120,8 @@ class Passage:
             self.answer(reasons.of(decision))
             return
         self._decision = decision
+        if decision.counted and (shadowing := self.client.proxy.shadowing) is not None:
+            self.copy = shadowing.take(self._routing, decision, inbound)
         self._ask(decision.upstream, decision.side)
 
     def more(self) -> None:
@@ -223,6 +229,8 @@ class Passage:
         self._request_ended = False
         connection.begin(self, inbound.method)
         head = self._request_head(connection.pool)
+        if self.copy is not None:
+            self.copy.asks(head, self._about(), self._request_id)
         if inbound.complete and inbound.framing is NO_BODY:
             self._request_ended = True
             write(connection.transport, [head])
@@ -248,6 +256,8 @@ class Passage:
         if inbound.body:
             self._body_sent = True
             body = inbound.take_body()
+            if self.copy is not None:
+                self.copy.sends(body)
             pieces += as_chunk(body) if inbound.framing is CHUNKED else body
         if inbound.complete and not self._request_ended:
             self._request_ended = True
@@ -282,15 +292,11 @@ class Passage:
         return set_lines(client.peer, inbound.head.claims, inbound.host or b"", client.scheme)
 
     def _connection_lines(self) -> list[bytes]:
-        """TE and Upgrade hold for one hop, so each is offered anew (RFC 9110 sections 7.8 and 10.1.4)."""
+        """What holds for one hop, and is offered anew: protocols only if the route allows them."""
         route = self._decision.route if self._decision else None
         allowed = route.upgrades if route else ("websocket",)
-        offers = [name for name in self.inbound.upgrade if name.decode("latin-1").lower() in allowed]
-        self._offered = offers[0] if offers else b""
-        lines = [b"TE: trailers"] if self.inbound.head.trailers_wanted else []
-        lines += [b"Upgrade: " + self._offered] if self._offered else []
-        options = b", ".join(line.partition(b":")[0] for line in lines)
-        return [*lines, b"Connection: " + options] if lines else []
+        self._offered = next((name for name in self.inbound.upgrade if name.decode("latin-1").lower() in allowed), b"")
+        return hop_lines(self.inbound.head.trailers_wanted, self._offered)
 
     # The answer.
 
@@ -318,8 +324,10 @@ class Passage:
             connection.pool.answered += 1
             pieces.append(self._response_head(response))
         self._response_bytes = reader.received
+        if self.copy is not None and reader.body:
+            self.copy.passes(reader.body, reader.received)
         if self._chunked_out:
-            _add_chunk(pieces, reader)
+            pieces += reader.take_chunks()
         elif reader.body:
             pieces += reader.take_body()
         if pieces:
@@ -361,6 +369,8 @@ class Passage:
                 return
             head = self._response_head(outcome)
             self._response_bytes = len(body)
+            if self.copy is not None and body:
+                self.copy.passes([body], len(body))
             write(self.client.transport, [head, body] if body else [head])
             self._settle(None)
             self.client.finished(self.inbound, self._keep)
@@ -386,6 +396,8 @@ class Passage:
         self._status = response.status
         self._first_byte = perf_counter()
         inbound, head = self.inbound, response.head
+        if self.copy is not None:
+            self.copy.answered(response)
         if self._routing.identities:
             self._note_changes(head)
         old = inbound.old_version
@@ -433,6 +445,8 @@ class Passage:
             self.answer(reasons.BAD_RESPONSE)
             return
         connection.pool.answered += 1
+        if self.copy is not None:
+            self.copy.skip("upgrade")
         self._head_sent = True
         self._status = 101
         self._first_byte = perf_counter()
@@ -480,6 +494,8 @@ class Passage:
         except Exception as error:
             self.over = True
             self.client.proxy.fault(error)
+            if self.copy is not None:
+                self.copy.skip("engine_error")
             self._drop_upstream()
             self.client.abort()
 
@@ -498,6 +514,8 @@ class Passage:
             self._send(self._routing.pools[self._upstream], fresh=True)
         elif decision.fallback and repeatable and not self._fell_back:
             self._fell_back, self._retried = True, False
+            if self.copy is not None:
+                self.copy.skip("control_failed")  # who answers now is the candidate
             self.client.proxy.counters.fallbacks += 1
             self._ask(decision.fallback, _LEGACY)
         elif decision.on_failure is OnFailure.UNAVAILABLE and not reason.later:
@@ -544,6 +562,8 @@ class Passage:
             return
         self.over = True
         self._reason = reason
+        if self.copy is not None:
+            self.copy.end(reason, self._first_byte)
         if self._routing.identities and self._upstream:
             self._note_changes(None)
         proxy = self.client.proxy
@@ -578,11 +598,3 @@ class Passage:
             inbound.received,
             self._response_bytes,
         )
-
-
-def _add_chunk(pieces: list[bytes], reader: ResponseReader) -> None:
-    """Add what has arrived of an answer's body, and its end."""
-    if reader.body:
-        pieces += as_chunk(reader.take_body())
-    if reader.complete:
-        pieces.append(last_chunk(trailer_lines(reader.trailers, RESPONSE_NAMES)))

@@ -31,6 +31,7 @@ from strangler.proxy.identities import Identities
 from strangler.proxy.key import find_key
 from strangler.proxy.origins import Origins
 from strangler.proxy.pool import Pool
+from strangler.proxy.shadowing import PARTING, Shadowing, Witness
 from strangler.proxy.tls import Contexts, load
 from strangler.proxy.tunnel import Tunnel
 from strangler.proxy.upstream import UpstreamConnection
@@ -47,6 +48,7 @@ class Routing:
         identities: by the upstream that is told who the users are.
         claimed: plain names of the headers that say so; a client's own go nowhere.
         extras: whether there is any of these.
+        shadow_pools: beside `pools`, for shadow requests; none if there are no such.
     """
 
     table: Table
@@ -56,6 +58,7 @@ class Routing:
     identities: Mapping[str, Identities]
     claimed: frozenset[bytes]
     extras: bool
+    shadow_pools: Mapping[str, Pool]
 
 
 class Proxy:
@@ -68,6 +71,7 @@ class Proxy:
         stopping: whether answers end their connection.
         hooks: the threads in which answers are translated.
         handshakes: connections that will be clients.
+        shadowing: who sends shadow requests; None if nobody wants to know of them.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class Proxy:
         observe: Observe | None,
         tick: float,
         changes: Changes | None,
+        witness: Witness | None,
     ) -> None:
         self.counters = Counters()
         self.observe = observe
@@ -92,6 +97,7 @@ class Proxy:
         self._empty = asyncio.Event()
         self.deadlines = Deadlines(asyncio.get_running_loop(), self.fault, tick)
         self.hooks = Hooks(self.deadlines)
+        self.shadowing = Shadowing(self, witness) if witness is not None else None
         self.routing = self._routing_for(table, None, contexts)
 
     @property
@@ -125,6 +131,9 @@ class Proxy:
         for name, pool in old.pools.items():
             if self.routing.pools.get(name) is not pool:
                 pool.retire()
+        for name, shadow_pool in old.shadow_pools.items():
+            if self.routing.shadow_pools.get(name) is not shadow_pool:
+                shadow_pool.retire()
 
     async def stop(self, grace: float) -> None:
         """Accept no more, let requests in flight finish for up to `grace` seconds, then end them, tunnels too."""
@@ -137,18 +146,28 @@ class Proxy:
             self._empty.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), grace)
+        await self._end_shadows(min(grace, PARTING))
         for handshake in list(self.handshakes):
             handshake.abort()
         for tunnel in list(self.tunnels):
             tunnel.abort()
         for client in list(self.clients):
             client.abort()
-        for pool in self.routing.pools.values():
+        for pool in (*self.routing.pools.values(), *self.routing.shadow_pools.values()):
             pool.close()
         for connection in list(self.upstream_connections):
             connection.close()
         self.hooks.stop()
         self.deadlines.stop()
+
+    async def _end_shadows(self, grace: float) -> None:
+        """Nothing is copied any more, and what was has its end in the ledger."""
+        if self.shadowing is None:
+            return
+        await self.shadowing.stop(grace)
+        for client in self.clients:
+            if client.passage is not None and client.passage.copy is not None:
+                client.passage.copy.skip("stopping")
 
     # What the connections call.
 
@@ -208,7 +227,12 @@ class Proxy:
         adapters = adapters_for(table.config, self.complain)
         identities = self._identities_for(table.config, pools, old.identities if old else {})
         claimed = frozenset(plain_name(each.identity.header.encode()) for each in identities.values())
-        return Routing(table, pools, origins, adapters, identities, claimed, bool(adapters or identities))
+        shadow_pools: Mapping[str, Pool] = {}
+        if self.shadowing is not None:
+            shadow_pools = self.shadowing.pools_for(pools, old)
+            self.shadowing.use(table.config.routes)
+        extras = bool(adapters or identities)
+        return Routing(table, pools, origins, adapters, identities, claimed, extras, shadow_pools)
 
     def _pool_for(self, name: str, upstream: Upstream) -> Pool:
         pool = Pool(name, upstream, self)
@@ -237,6 +261,7 @@ async def start(
     tick: float = TICK,
     contexts: Contexts | None = None,
     changes: Changes | None = None,
+    witness: Witness | None = None,
 ) -> Proxy:
     """Listen, and serve by `table`, on the running loop.
 
@@ -245,6 +270,7 @@ async def start(
         tick: seconds between two looks at the deadlines.
         changes: where all workers note that users may have logged in or out; without it this one is alone.
         contexts: of the listeners and of the table's upstreams; without them the files are read first.
+        witness: told what becomes of every request of a route that copies; without it no shadow request is sent.
 
     Raises UnreachableError if an address cannot be bound, UsageError if the configuration asks for what is not there yet, or
     names a key, a certificate, an authority or a hook that cannot be used.
@@ -252,6 +278,6 @@ async def start(
     contexts = contexts or load(listeners, table.config.upstreams)
     held: Sequence[socket.socket | None] = sockets or [None] * len(listeners)
     doors = [Door(*one) for one in zip(listeners, contexts.listeners, held, strict=True)]
-    proxy = Proxy(table, doors, contexts, observe, tick, changes)
+    proxy = Proxy(table, doors, contexts, observe, tick, changes, witness)
     await proxy.listen()
     return proxy

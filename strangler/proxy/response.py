@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import httptools
 
-from strangler.proxy.framing import CHUNKED, CLOSE, LENGTH, NO_BODY
-from strangler.proxy.heads import Header, ResponseHead
+from strangler.proxy.framing import CHUNKED, CLOSE, LENGTH, NO_BODY, as_chunk, last_chunk
+from strangler.proxy.headers import RESPONSE_NAMES
+from strangler.proxy.heads import Header, ResponseHead, trailer_lines
 
 MAX_HEAD_BYTES = 256 * 1024
 MAX_HEADERS = 1024
@@ -135,6 +136,13 @@ class ResponseReader:
         """The pieces that have arrived since the last call."""
         body, self.body = self.body, []
         return body
+
+    def take_chunks(self) -> list[bytes]:
+        """The same in the chunked coding, and the end once it has come."""
+        pieces = as_chunk(self.take_body()) if self.body else []
+        if self.complete:
+            pieces.append(last_chunk(trailer_lines(self.trailers, RESPONSE_NAMES)))
+        return pieces
 
     @property
     def clean(self) -> bool:

@@ -21,6 +21,7 @@ from strangler.core.template import parse_template
 from strangler.proxy import Exchange, Proxy, start
 
 from .certificates import Certificates
+from .ledger import CONTROL, Ledger, Stand, copied, serve
 from .wire import Upstream, Wire, dial
 
 TICK = 0.01  # seconds between two looks at the deadlines
@@ -64,14 +65,18 @@ Open = Callable[..., Any]
 
 def config(legacy: int, modern: int, *, routes: tuple[Route, ...] = (), trusted: tuple[str, ...] = (), **settings: Any) -> Config:
     """Two upstreams and one listener. `settings`: address, limits, tls of the listener; timeouts, host, ca of both
-    upstreams (with ca they speak TLS, under the name `upstream_name`); health, breaker of modern; legacy_health."""
+    upstreams (with ca they speak TLS, under the name `upstream_name`); health, breaker of modern; legacy_health; modern_more: the
+    rest of modern."""
     common = {key: settings[key] for key in ("timeouts", "host", "ca") if key in settings}
     scheme = "https" if "ca" in settings else "http"
     name = settings.get("upstream_name", "127.0.0.1")
     upstreams = {
         "legacy": UpstreamConfig(Url(scheme, name, legacy), health=settings.get("legacy_health"), **common),
         "modern": UpstreamConfig(
-            Url(scheme, name, modern), health=settings.get("health"), breaker=settings.get("breaker"), **common
+            Url(scheme, name, modern),
+            health=settings.get("health"),
+            breaker=settings.get("breaker"),
+            **{**common, **settings.get("modern_more", {})},
         ),
     }
     listener = Listener(
@@ -104,9 +109,10 @@ async def opened() -> AsyncIterator[Open]:
             stack.push_async_callback(legacy.close)
             stack.push_async_callback(modern.close)
             client_context = settings.pop("client_context", None)
+            witness = settings.pop("witness", None)
             observed: list[Exchange] = []
             made = config(legacy.port, modern.port, **settings)
-            proxy = await start(Table(made), listeners=made.listen, observe=observed.append, tick=TICK)
+            proxy = await start(Table(made), listeners=made.listen, observe=observed.append, tick=TICK, witness=witness)
             scene = Scene(proxy, legacy, modern, observed, client_context=client_context)
 
             async def close() -> None:
@@ -126,3 +132,32 @@ async def scene(opened: Open) -> Scene:
     """A transparent proxy: no route, everything to legacy."""
     found: Scene = await opened()
     return found
+
+
+@pytest.fixture
+async def opened_stand(opened: Open) -> AsyncIterator[Open]:
+    """Opens proxies whose requests are copied; when one ends, so has everything that its ledger saw.
+
+    `settings`: control, what legacy answers; routes, or settings of `copied`; those of `opened`.
+    """
+    stands: list[Stand] = []
+
+    async def open_(**settings: Any) -> Stand:
+        ledger, control = Ledger(), settings.pop("control", CONTROL)
+        others = {key: settings.pop(key) for key in OF_A_SCENE & settings.keys()}
+        others.setdefault("routes", (copied(**settings),))
+        scene = await opened(witness=ledger, **others)
+        stand = Stand(scene, ledger, serve(scene.legacy, control), [])
+        stands.append(stand)
+        return stand
+
+    yield open_
+    for stand in stands:
+        await stand.scene.proxy.stop(0)
+        for seen in (stand.control, *stand.served):
+            seen.stop()
+        assert not stand.ledger.open
+        assert stand.shadowing.budget.held == 0
+
+
+OF_A_SCENE = {"routes", "trusted", "faults", "health", "breaker", "legacy_health", "timeouts", "host", "limits", "modern_more"}

@@ -19,12 +19,14 @@ from strangler.proxy.headers import (
 @pytest.mark.parametrize(
     ("names", "action"),
     [
-        ("accept cookie Cookie x-mine user-agent via x_mine traceparent sec-websocket-key authorization", Action.KEEP),
+        ("accept cookie Cookie x-mine user-agent via x_mine sec-websocket-key authorization", Action.KEEP),
         ("keep-alive Keep-Alive proxy-authorization http2-settings x-strangler-shadow", Action.DROP),
         (["X_Forwarded_For", "x_forwarded-proto", "FORWARDED-x"][:2], Action.DROP),
         (["x_request_id", "content_length", "transfer_encoding", "X_Strangler_Y", "te_"][:4], Action.DROP),
         ("x-forwarded-for X-Forwarded-Anything forwarded x-real-ip", Action.CLAIM),
         ("x-http-method-override X_HTTP_Method_Override x-original-url x-rewrite-url x-method-override", Action.OVERRIDE),
+        ("If-None-Match if_none_match Range traceparent idempotency-key X_Idempotency_Key b3", Action.ONCE),
+        ("X-Strangler-Shadow X_Strangler_Shadow X.Strangler.Shadow x-strangler~shadow", Action.DROP),
         ("host HOST", Action.HOST),
         ("x-request-id", Action.REQUEST_ID),
         ("transfer-encoding", Action.CODING),

@@ -1,0 +1,37 @@
+"""What a worker remembers of a route between its requests."""
+
+from __future__ import annotations
+
+from strangler.core.model import Match, Route
+from strangler.core.observation import Observation
+from strangler.core.template import parse_template
+from strangler.proxy.shadowing import MOST_KNOWN, WINDOW, Lane
+
+ROUTE = Route(0, "r", Match(parse_template("/{all...}")))
+
+
+def test_equal_requests_are_known_again_within_the_window():
+    lane = Lane()
+    assert [lane.repeats(method, target, 10.0) for method, target in [("GET", b"/a"), ("GET", b"/a?b"), ("HEAD", b"/a")]] == [
+        False
+    ] * 3
+    assert lane.repeats("GET", b"/a", WINDOW - 1)
+    assert not lane.repeats("GET", b"/a", WINDOW)
+
+
+def test_where_nothing_more_can_be_remembered_all_is_said_to_be_repeated():
+    lane = Lane()
+    assert not any(lane.repeats("GET", b"/%d" % number, 0.0) for number in range(MOST_KNOWN))
+    assert lane.repeats("GET", b"/new", 0.0)
+    assert lane.repeats("GET", b"/7", 0.0)
+    assert not lane.repeats("GET", b"/new", WINDOW)
+
+
+def test_the_build_is_named_by_a_header_of_modern():
+    lane = Lane()
+    lane.use(ROUTE, "header:X-Build")
+    assert lane.version_of(Observation(200, ((b"x-build", b" 7 "), (b"X-Build", b"8")))) == "7"
+    assert lane.version_of(Observation(200)) == lane.version_of(Observation(0, failure="upstream_reset")) == ""
+    assert lane.rules == ROUTE.rules
+    lane.use(ROUTE, "")
+    assert lane.version_of(Observation(200, ((b"x-build", b"7"),))) == ""
