@@ -88,14 +88,17 @@ def newest(connection: Connection) -> int:
 def counts(
     connection: Connection, route: str | None, since: float | None, rules: str | None, version: str | None
 ) -> list[CountRow]:
-    table = schema.counts
-    sums = (func.sum(table.c["count"]), func.sum(table.c.repeated))
-    query: Select[Any] = select(*_STRATUM, table.c.outcome, *sums).join_from(
-        schema.strata, table, schema.strata.c.number == table.c.stratum
+    table, stratum = schema.counts, schema.strata
+    sums: Select[Any] = select(table.c.stratum, table.c.outcome, func.sum(table.c["count"]), func.sum(table.c.repeated))
+    sums = _since(sums, table, since).group_by(table.c.stratum, table.c.outcome)
+    query = _only(
+        select(stratum.c.number, *_STRATUM), {stratum.c.route: route, stratum.c.rules: rules, stratum.c.version: version}
     )
-    query = _only(query, {schema.strata.c.route: route, schema.strata.c.rules: rules, schema.strata.c.version: version})
-    query = _since(query, table, since).group_by(*_STRATUM, table.c.outcome).order_by(*_STRATUM, table.c.outcome)
-    return [CountRow(Stratum(*row[:-3]), row[-3], int(row[-2]), int(row[-1])) for row in connection.execute(query)]
+    strata = {number: Stratum(*key) for number, *key in connection.execute(query)}
+    if route is not None or rules is not None or version is not None:
+        sums = sums.where(table.c.stratum.in_(strata))
+    rows = [CountRow(strata[number], outcome, int(all), int(again)) for number, outcome, all, again in connection.execute(sums)]
+    return sorted(rows, key=lambda row: (row.stratum, row.outcome))
 
 
 def series(connection: Connection, route: str | None, since: float, step: float) -> list[Point]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from secrets import token_hex
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from strangler.core.errors import DatabaseError
 from strangler.core.ledger import Ledger, total
@@ -216,6 +216,8 @@ def _begin_run(connection: Connection, started: float, version: str, instance: s
     mine = table.c.instance == instance
     new = {"instance": instance, "started": started, "version": version, "alive": "[]", "batch": "", "snapshot": b""}
     connection.execute(insert(connection, table).on_conflict_do_nothing(), new)
-    connection.execute(table.update().where(mine, table.c.started < started, table.c.ended.is_(None)), {"ended": started})
-    connection.execute(table.update().where(mine, table.c.started == started), {"ended": None})
-    return reading.run(connection.execute(reading.RUNS.where(mine, table.c.started == started)).one())
+    number = connection.execute(select(table.c.number).where(mine, table.c.started == started)).scalar_one()
+    if connection.scalar(select(func.max(table.c.number)).where(mine)) == number:  # else it is being taken over from
+        connection.execute(table.update().where(mine, table.c.number < number, table.c.ended.is_(None)), {"ended": started})
+        connection.execute(table.update().where(table.c.number == number), {"ended": None})
+    return reading.run(connection.execute(reading.RUNS.where(table.c.number == number)).one())

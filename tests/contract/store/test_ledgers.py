@@ -75,6 +75,26 @@ def test_control_starts_anew_in_the_same_run(store: Store) -> None:
     assert store.snapshot(again) == b"\x00\xffread up to 7"
 
 
+def test_control_of_a_run_that_is_taken_over_starts_anew(store: Store) -> None:
+    first = store.begin_run(NOW, "1.0")
+    second = store.begin_run(NOW + 60, "1.1")
+    assert store.begin_run(NOW, "1.0").ended == NOW + 60
+    assert {run.number: run.ended for run in store.runs()} == {first.number: NOW + 60, second.number: None}
+
+
+def test_a_clock_that_was_set_back(store: Store) -> None:
+    first = store.begin_run(NOW, "1.0")
+    store.record(handed_over(3), first)
+    store.begin_run(NOW - 3600, "1.0")
+    assert store.ledger() == Ledger(3, lost={"worker": 3})
+
+
+def test_a_run_goes_on_after_its_end(store: Store) -> None:
+    run = store.begin_run(NOW, "1.0")
+    store.end_run(run, NOW + 9)
+    assert store.begin_run(NOW, "1.0") == run
+
+
 def test_the_end_of_a_run(store: Store) -> None:
     run = store.begin_run(NOW, "1.0")
     store.record(handed_over(2), run)
