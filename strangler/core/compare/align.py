@@ -58,21 +58,11 @@ class Items:
         """Prints of the members of an item, or of the children of an element."""
         found = self._features.get(index)
         if found is None:
-            found = self._features[index] = frozenset(_members(self.values[index], self.source))
+            found = self._features[index] = frozenset(self.source.inside(self.values[index]))
         return found
 
 
 Choice = Callable[[Items, Items, list[int], list[int]], list[Couple]]  # pairs among these of ours and these of theirs
-
-
-def _members(value: Any, prints: Prints) -> Iterable[int]:
-    if type(value) is dict:
-        return [prints.member(name, member) for name, member in value.items()]
-    if type(value) is list:
-        return prints.all(value)
-    if type(value) is Element:
-        return [hash(pair) for pair in value.attributes.items()] + prints.all(list(value.children))
-    return ()
 
 
 def align(ours: Items, theirs: Items) -> Pairing:
@@ -86,11 +76,11 @@ def align(ours: Items, theirs: Items) -> Pairing:
 
 def _align_oriented(ours: Items, theirs: Items) -> Pairing:
     kept = _Alignment(ours, theirs).pairing()
-    cost = _cost(kept, ours, theirs)
-    if cost <= MOVED:
+    costs = _costs(kept, ours, theirs)
+    if sum(cost for cost in costs if cost >= ALONE) <= MOVED:  # there is nothing to gain: what is paired is alike
         return kept
     moved = pair_unordered(ours, theirs)
-    if moved.moved and MOVED + _cost(moved, ours, theirs) < cost:
+    if moved.moved and MOVED + sum(_costs(moved, ours, theirs)) < sum(costs):
         return moved
     return kept
 
@@ -195,8 +185,8 @@ def index_of(ours: int | None, theirs: int | None) -> int:
     return max(-1 if ours is None else ours, -1 if theirs is None else theirs)
 
 
-def _cost(pairing: Pairing, ours: Items, theirs: Items) -> int:
-    return sum(ALONE if i is None or j is None else _difference(ours, i, theirs, j) for i, j in pairing.pairs)
+def _costs(pairing: Pairing, ours: Items, theirs: Items) -> list[int]:
+    return [ALONE if i is None or j is None else _difference(ours, i, theirs, j) for i, j in pairing.pairs]
 
 
 def _difference(ours: Items, i: int, theirs: Items, j: int) -> int:

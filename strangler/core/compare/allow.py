@@ -69,7 +69,7 @@ def _equal(control: Any, candidate: Any, words: frozenset[str]) -> str:
         return "treat_equal empty_null"
     if not {type(control), type(candidate)} <= {str, Number}:
         return ""
-    if "number_string" in words and numeral.is_number(control) and numeral.plain(control) == numeral.plain(candidate):
+    if "number_string" in words and numeral.same(control, candidate):
         return "treat_equal number_string"
     if type(control) is type(candidate) is str:
         return _same_text(control, candidate, [word for word in SPELLINGS if word in words])

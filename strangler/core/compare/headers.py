@@ -91,8 +91,9 @@ def _cookie(value: str) -> tuple[str, frozenset[tuple[str, str]]]:
 
 
 def _attribute(part: str) -> tuple[str, str]:
-    name, _, value = (side.strip(" \t") for side in part.lower().partition("="))
-    return name, "" if name == "expires" else value
+    name, _, value = (side.strip(" \t") for side in part.partition("="))
+    name = name.lower()
+    return name, value if name == "path" else "" if name == "expires" else value.lower()
 
 
 _COMPARED: dict[str, Callable[[str, Values, Values], Iterator[Difference]]] = {

@@ -22,7 +22,7 @@ def seconds(text: str) -> Decimal | None:
     """Seconds since 1970, or None if a text is no time. A time without a zone is read as UTC."""
     if len(text) > 64:
         return None
-    if is_number(text):
+    if is_number(text) and "e" not in text.lower():
         return _since_1970(Decimal(text))
     try:
         return _iso(text) if text[:1].isdecimal() else _http(text)

@@ -9,36 +9,51 @@ import re
 from decimal import Context, Decimal, InvalidOperation
 
 _NUMBER = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?")
+_SHORT = 20  # characters of a number that is written out
 _LONGEST = 4_000  # digits of an exponent that are read as a number; Python refuses more than 4,300
 # Enough digits for a difference of what people write; the exponents are the largest that the decimal module has.
 _WIDE = Context(prec=100, Emin=-999_999_999_999_999_999, Emax=999_999_999_999_999_999, traps=[])
 
 
 def plain(text: str) -> str:
-    """One spelling for all spellings of a number: digits without zeros at either end, and the exponent unless it is 0.
+    """One spelling for all spellings of a number: without an exponent if that is short, else as digits and exponent.
 
-    `text` is a JSON number. An exponent of more than 4,000 digits is left as it is written.
+    `text` is a JSON number. One whose exponent has more than 4,000 digits is left as it is written.
     """
-    if text.isdecimal() and text[-1] != "0":  # nearly all of them
-        return text
+    if len(text) <= _SHORT and (text.isdecimal() or (text[-1] != "0" and "." in text and "e" not in text and "E" not in text)):
+        return text  # nearly all of them
     found = _NUMBER.fullmatch(text)
     if not found:
         return text
     sign, whole, fraction, exponent = found.groups("")
-    digits = (whole + fraction).lstrip("0")
-    kept = digits.rstrip("0")
-    if not kept:
+    digits = (whole + fraction).rstrip("0")
+    if not digits:
         return "0"
     if len(exponent) > _LONGEST:
         return text
-    power = int(exponent or "0") - len(fraction) + len(digits) - len(kept)
-    return f"{sign}{kept}e{power}" if power else sign + kept
+    power = int(exponent or "0") + len(whole) - len(digits)
+    return _spelt(sign, digits.lstrip("0"), power)
+
+
+def _spelt(sign: str, digits: str, power: int) -> str:
+    """Digits times a power of ten."""
+    if -_SHORT < power < _SHORT:
+        padded = digits.rjust(1 - power, "0")
+        short = sign + (padded + "0" * power if power >= 0 else f"{padded[:power]}.{padded[power:]}")
+        if len(short) <= _SHORT:
+            return short
+    return f"{sign}{digits}e{power}"
 
 
 def is_number(text: str) -> bool:
     """Whether a text is what JSON would take for a number."""
     found = _NUMBER.fullmatch(text)
     return found is not None and (found[2] == "0" or not found[2].startswith("0")) and text.isascii()
+
+
+def same(control: str, candidate: str) -> bool:
+    """Whether two texts are spellings of one number."""
+    return is_number(control) and is_number(candidate) and plain(control) == plain(candidate)
 
 
 def within(control: str, candidate: str, distance: float) -> bool:
@@ -49,4 +64,4 @@ def within(control: str, candidate: str, distance: float) -> bool:
         apart = _WIDE.subtract(Decimal(control), Decimal(candidate))
     except InvalidOperation:  # an exponent beyond all bounds
         return False
-    return not apart.is_nan() and abs(apart) <= Decimal(str(distance))
+    return not apart.is_nan() and apart.copy_abs() <= Decimal(str(distance))

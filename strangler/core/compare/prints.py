@@ -5,7 +5,7 @@ Equal values have equal prints; other values do too about once in 2 to the power
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from strangler.core.compare.numeral import plain
@@ -38,22 +38,31 @@ class Prints:
                 todo += [child for child in inside(node) if type(child) in CONTAINERS and id(child) not in known]
         return known[id(value)]
 
-    def member(self, name: str, value: Any) -> int:
-        """The print of a member with its name."""
-        return hash((name, self._print(value)))
-
-    def _print(self, value: Any) -> int:
+    def inside(self, value: Any) -> list[int]:
+        """Prints of the members of a value with their names, of its items, or of its attributes and children."""
         kind = type(value)
-        if kind is str:
-            return hash(value)
-        return self._known[id(value)] if kind in CONTAINERS else leaf(value)
+        if kind is dict:
+            self.of(value)
+            return list(map(hash, self._pairs(value)))
+        if kind is list:
+            return self.all(value)
+        return [*map(hash, value.attributes.items()), *self.all(list(value.children))] if kind is Element else []
 
     def _whole(self, node: Any) -> int:
-        if type(node) is dict:
-            return hash(frozenset([(name, self._print(value)) for name, value in node.items()]))
-        if type(node) is list:
-            return hash((list, *map(self._print, node)))
-        return hash((node.name, frozenset(node.attributes.items()), *map(self._print, node.children)))
+        kind = type(node)
+        if kind is dict:
+            return hash(frozenset(self._pairs(node)))
+        if kind is list:
+            return hash((list, *self._marks(node)))
+        return hash((node.name, frozenset(node.attributes.items()), *self._marks(node.children)))
+
+    def _pairs(self, members: dict[str, Any]) -> list[tuple[str, int]]:
+        return list(zip(members, self._marks(members.values()), strict=True))
+
+    def _marks(self, values: Iterable[Any]) -> list[int]:
+        """Prints of values of which those that hold others are known. Raises KeyError if one is not."""
+        known = self._known
+        return [mark(value) if (mark := _LEAVES.get(type(value), _other)) else known[id(value)] for value in values]
 
 
 def inside(node: Any) -> Iterable[Any]:
@@ -65,8 +74,17 @@ def inside(node: Any) -> Iterable[Any]:
 
 def leaf(value: Any) -> int:
     """The print of a value that holds no others."""
-    if type(value) is str:
-        return hash(value)
-    if type(value) is Number:
-        return hash((Number, plain(value)))
+    mark = _LEAVES.get(type(value), _other)
+    assert mark
+    return mark(value)
+
+
+def _number(value: str) -> int:
+    return hash((Number, plain(value)))
+
+
+def _other(value: Any) -> int:
     return hash((type(value), value))
+
+
+_LEAVES: dict[type, Callable[[Any], int] | None] = {str: hash, Number: _number, **dict.fromkeys(CONTAINERS)}

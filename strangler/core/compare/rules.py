@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from functools import cache, reduce
 
+from strangler.core.compare.numeral import plain
 from strangler.core.compare.patterns import Patterns, State
 from strangler.core.jsonpath import Pattern
 from strangler.core.model import Noisy, Route, Tolerance, Unordered
@@ -91,7 +91,7 @@ def _unordered(rule: Unordered) -> _Rule:
 
 def _near(rule: Tolerance) -> _Rule:
     told = (("abs", rule.abs), ("seconds", rule.seconds))
-    text = f"tolerance {rule.path}" + "".join(f" {unit} {Decimal(str(far)):f}" for unit, far in told if far is not None)
+    text = f"tolerance {rule.path}" + "".join(f" {unit} {plain(str(far))}" for unit, far in told if far is not None)
     return rule.path, lambda here: replace(here, near=(*here.near, (rule, text)))
 
 

@@ -23,7 +23,8 @@ def pair_by_value(ours: Items, theirs: Items, states: tuple[States, States], wor
     """
     loose = Loose(words)
     marks = [loose.all(side.values, places) for side, places in zip((ours, theirs), states, strict=True)]
-    return pair_in_stages(ours, theirs, [pairs_of_equals(ours.prints, theirs.prints), pairs_of_equals(*marks), alike, _ranked])
+    stages = [pairs_of_equals(ours.prints, theirs.prints), _by_rank(pairs_of_equals(*marks)), alike, _by_rank(in_turn)]
+    return pair_in_stages(ours, theirs, stages)
 
 
 def pair_by_key(ours: Items, theirs: Items, key: str) -> Pairing:
@@ -63,10 +64,14 @@ def _keyless_in_turn(key: str) -> Choice:
     return choose
 
 
-def _ranked(ours: Items, theirs: Items, left: list[int], right: list[int]) -> list[Couple]:
-    """A stage that pairs by rank: values that are nearly the same have neighbours that are, too."""
-    ranked = (sorted(indexes, key=lambda at: _rank(side.values[at])) for side, indexes in ((ours, left), (theirs, right)))
-    return in_turn(ours, theirs, *ranked)
+def _by_rank(choice: Choice) -> Choice:
+    """A stage that is given the items in the order of their values: those that are nearly the same are neighbours there."""
+
+    def choose(ours: Items, theirs: Items, left: list[int], right: list[int]) -> list[Couple]:
+        ranked = (sorted(indexes, key=lambda at: _rank(side.values[at])) for side, indexes in ((ours, left), (theirs, right)))
+        return choice(ours, theirs, *ranked)
+
+    return choose
 
 
 def _rank(value: Any) -> tuple[str, Any]:
