@@ -55,6 +55,8 @@ CASES = [
     ('{"a":null}', '{"b":null}', [("$.a", "missing", "null_missing"), ("$.b", "extra", "null_missing")]),
     ('{"a":"Miller","b":"Miller"}', '{"c":"Miller","d":"Miller"}',
      [("$.a", "missing", ""), ("$.b", "missing", ""), ("$.c", "extra", ""), ("$.d", "extra", "")]),
+    ('{"a":5,"b":70}', '{"c":5,"d":70}',
+     [("$.a", "missing", ""), ("$.b", "missing", ""), ("$.c", "extra", ""), ("$.d", "extra", "")]),
     ('{"customer_id":7}', '{"customerId":8}', [("$.customer_id", "missing", ""), ("$.customerId", "extra", "")]),
     # an envelope
     ('{"a":1,"b":2}', '{"data":{"a":1,"b":2}}',

@@ -43,6 +43,7 @@ CASES = [
     ({"address1": "x", "line_2": "y", "md5": "z", "sha256": "z"}, ("address1",), "$.address1"),
     ({"line_2": "y"}, ("line_2",), "$.line_2"), ({"sha256": "y"}, ("sha256",), "$.sha256"), ({"utf8": "y"}, ("utf8",), "$.utf8"),
     ({"address": {"home": ENTRY, "work": {"other": 1}}}, ("address", "home"), "$.address.home"),
+    ({"ID": 1, "NO": 2}, ("NO",), "$.NO"),
     ({"ID": 1, "QTY": 2, "SKU": 3}, ("QTY",), "$.QTY"),
     ({"status": {"alice": ENTRY}}, ("status", "alice"), "$.status.alice"),
     # a path that leads nowhere in these documents
