@@ -1,6 +1,6 @@
-"""The control process: the admin address, for now with what needs no token, because it says nothing about anyone.
+"""The control process: evidence, and the admin address, for now with what needs no token, because it says nothing about anyone.
 
-It asks nobody while it answers: what the supervisor tells it and what the workers count is there already. When it dies,
+It waits for nobody while it answers: what the supervisor tells it and what the workers count is there already. When it dies,
 traffic does not notice.
 """
 
@@ -22,6 +22,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from strangler.control import totals
+from strangler.control.evidence import Evidence
 from strangler.control.hosts import allowed
 from strangler.control.lifeline import Settings, begin
 from strangler.control.line import Line
@@ -37,8 +38,8 @@ ALIVE_SECONDS = 1.0
 class Control:
     """What the pages show: the supervisor's state as it last said it, and the counters."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, evidence: Evidence) -> None:
+        self._settings, self._evidence = settings, evidence
         self.state: dict[str, Any] = {"revision": 0, "crew": [], "problems": "", "reloaded": 0.0, "stopping": False}
 
     async def healthz(self, _: Request) -> Response:
@@ -53,7 +54,8 @@ class Control:
     def metrics(self, _: Request) -> Response:
         """In a thread: with thousands of routes this takes a moment."""
         counted = totals.read(self._settings["arena"], self._settings["slots"])
-        text = render(counted, self.state, self._settings["version"], self._settings["started"])
+        ledgers = self._evidence.ledgers()
+        text = render(counted, self.state, self._settings["version"], self._settings["started"], ledgers)
         return Response(text, media_type=CONTENT_TYPE)
 
 
@@ -89,7 +91,8 @@ def app(control: Control, hosts: Collection[str]) -> ASGIApp:
 async def run(settings: Settings) -> None:
     """Serve until told to stop."""
     line = await Line.open(settings)
-    control = Control(settings)
+    evidence = Evidence(settings, lambda why: line.say({"is": "complaining", "why": why}))
+    control = Control(settings, evidence)
     config = uvicorn.Config(
         app(control, settings["hosts"]), log_config=None, access_log=False, lifespan="off", ws="none", server_header=False
     )
@@ -100,20 +103,21 @@ async def run(settings: Settings) -> None:
     serving = asyncio.create_task(server.serve(sockets))
     living = asyncio.create_task(_say_alive(line))
     while (frame := await line.hear())[0]["do"] != "stop":
-        await _obey(frame[0], control, line)
-        if frame[0]["do"] == "serve" and config.ssl:
-            _renew(config.ssl, settings["tls"])
+        head, body = frame
+        if head["do"] == "state":
+            control.state = head
+        elif head["do"] == "retire":
+            server.should_exit = True
+        else:
+            line.say({"is": "serving", "revision": head["revision"]})
+            if config.ssl:
+                _renew(config.ssl, settings["tls"])
+            await evidence.use(head["revision"], body)
     server.should_exit = True
     await serving
+    await evidence.close()
     living.cancel()
     await line.leave()
-
-
-async def _obey(head: dict[str, Any], control: Control, line: Line) -> None:
-    if head["do"] == "state":
-        control.state = head
-    else:
-        line.say({"is": "serving", "revision": head["revision"]})
 
 
 def _renew(context: ssl.SSLContext, files: list[str]) -> None:

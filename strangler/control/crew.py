@@ -17,6 +17,7 @@ SLOWEST = 30.0  # seconds between two starts of what dies at once
 _START = 30.0  # seconds that a process gets until it says its first word
 _BYTES_PER_SECOND = 256 * 1024  # of a configuration, that even a busy worker takes in
 _LAST = 2.0  # seconds beyond the grace
+_LAST_OF_CONTROL = 10.0  # seconds to compare and store what the last worker left
 
 
 def pause(deaths: int) -> float:
@@ -52,7 +53,8 @@ class Place:
 
 @dataclass(slots=True)
 class Equipment:
-    """What every process of the crew is started with: settings, and the descriptors they name."""
+    """What every process of the crew is started with: settings, and the descriptors they name. ``life`` is added: how many
+    have been in its place, with it."""
 
     settings: Head
     descriptors: list[int] = field(default_factory=list)
@@ -117,7 +119,7 @@ class Crew:
         self._start(place)
 
     def publish(self, revision: int, body: bytes) -> None:
-        """Give the workers a configuration, which stays the one that new workers get."""
+        """Give all a configuration, which stays the one that new ones get."""
         self.revision, self._body = revision, body
         for place in self._places:
             if place.child is not None:
@@ -140,13 +142,19 @@ class Crew:
             elif place.revision < self.revision and now > place.due:
                 self._replace(place, f"has not taken up revision {self.revision}")
 
-    def stop(self, grace: float, control_too: bool) -> None:
-        """Have all leave: workers first, so that control can be asked until the last of them has gone."""
+    def stop(self, grace: float, replaced: bool) -> None:
+        """Have all leave: workers first, so that control can be asked, and takes their last pairs, until all have gone.
+
+        Args:
+            replaced: another control answers at the admin address already.
+        """
         self._stopping = True
-        for place in self._places:
-            if place.child is not None and (place.number or control_too):
+        if replaced:
+            self.tell_control({"do": "retire"})
+        for place in self.workers:
+            if place.child is not None:
                 place.child.send({"do": "stop", "grace": grace})
-        self._loop.after(grace + _LAST, self.kill)
+        self._loop.after(grace + _LAST, self._kill_workers)
         self._stop_control_when_alone()
 
     def kill(self) -> None:
@@ -168,8 +176,9 @@ class Crew:
             self._ended(place, how)
 
         place.since = self._loop.now
+        settings = {**equipment.settings, "life": place.restarts + 1}
         try:
-            place.child = Child(self._loop, place.module, place.name, equipment.settings, equipment.descriptors, heard, ended)
+            place.child = Child(self._loop, place.module, place.name, settings, equipment.descriptors, heard, ended)
         except OSError as error:  # no process, no memory: later, perhaps
             self._again(place, f"{place.name} could not be started: {error.strerror}")
             return
@@ -180,7 +189,7 @@ class Crew:
         assert place.child is not None
         allowed = self._patience + len(self._body) / _BYTES_PER_SECOND
         place.due = max(self._loop.now, place.child.heard) + allowed
-        place.child.send({"do": "serve", "revision": self.revision}, self._body if place.number else b"")
+        place.child.send({"do": "serve", "revision": self.revision}, self._body)
 
     def _heard(self, place: Place, head: Head) -> None:
         if head["is"] == "serving":
@@ -223,4 +232,10 @@ class Crew:
 
     def _stop_control_when_alone(self) -> None:
         if not any(place.child for place in self.workers):
-            self.tell_control({"do": "stop", "grace": 0})
+            self.tell_control({"do": "stop"})
+            self._loop.after(_LAST_OF_CONTROL, self.kill)
+
+    def _kill_workers(self) -> None:
+        for place in self.workers:
+            if place.child is not None:
+                place.child.kill()

@@ -23,6 +23,8 @@ from strangler.control.tally import (
     Scalar,
 )
 from strangler.control.totals import Totals
+from strangler.core.frozen import Frozen
+from strangler.core.ledger import Ledger
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -42,6 +44,10 @@ FAMILIES: tuple[tuple[str, str, str], ...] = (
     ("upstream_breaker_opens_total", "counter", "How often the breaker of this upstream opened."),
     ("upstream_breaker_state", "gauge", "Breaker of an upstream in one worker: 0 closed, 1 half-open, 2 open."),
     ("upstream_healthy", "gauge", "Whether health checks keep an upstream in service in one worker."),
+    ("shadow_requests_total", "counter", "Requests answered by both sides and compared, by outcome."),
+    ("shadow_skipped_total", "counter", "Requests of routes that copy which were not compared, by reason."),
+    ("shadow_lost_total", "counter", "Requests of routes that copy of which nobody knows the outcome, by the place of the loss."),
+    ("shadow_in_flight", "gauge", "Requests of routes that copy which have no outcome yet."),
     ("connections_total", "counter", "Client connections accepted."),
     ("connections_open", "gauge", "Client connections open now."),
     ("faults_total", "counter", "Errors of the proxy's own; each kind is logged once."),
@@ -74,14 +80,22 @@ _SCALARS = {
 }
 
 
-def render(totals: Totals, state: State, version: str, started: float) -> str:
-    """All of it."""
+def render(totals: Totals, state: State, version: str, started: float, ledgers: Mapping[str, Ledger] = Frozen()) -> str:
+    """All of it.
+
+    Args:
+        started: seconds since 1970.
+        ledgers: by route, of this supervisor's time.
+    """
     samples: dict[str, list[Sample]] = {name: [] for name, _, _ in FAMILIES}
     for key, cells in sorted(totals.rows.items()):
         for name, sample in _of_row(key, cells):
             samples[name].append(sample)
     for name, scalar in _SCALARS.items():
         samples[name].append(("", {}, totals.scalars[scalar]))
+    for route, ledger in sorted(ledgers.items()):
+        for name, sample in _of_ledger(route, ledger):
+            samples[name].append(sample)
     for name, sample in _of_state(state, version, started):
         samples[name].append(sample)
     return "".join(_family(name, kind, text, samples[name]) for name, kind, text in FAMILIES)
@@ -114,6 +128,17 @@ def _of_route(labels: dict[str, str], cells: list[int]) -> Iterator[tuple[str, S
     yield "request_duration_seconds", ("_count", labels, counts[-1])
     yield "request_bytes_total", ("", labels, cells[REQUEST_BYTES])
     yield "response_bytes_total", ("", labels, cells[RESPONSE_BYTES])
+
+
+def _of_ledger(route: str, ledger: Ledger) -> Iterator[tuple[str, Sample]]:
+    for name, label, numbers in (
+        ("shadow_requests_total", "outcome", ledger.compared),
+        ("shadow_skipped_total", "reason", ledger.skipped),
+        ("shadow_lost_total", "place", ledger.lost),
+    ):
+        for value, number in numbers.items():
+            yield name, ("", {"route": route, label: value}, number)
+    yield "shadow_in_flight", ("", {"route": route}, ledger.in_flight)
 
 
 def _of_state(state: State, version: str, started: float) -> Iterator[tuple[str, Sample]]:

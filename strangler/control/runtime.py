@@ -17,6 +17,7 @@ from strangler.core.errors import UnreachableError, UsageError
 from strangler.core.model import Address
 
 _DOOR = ".sock"
+_PAIRS = ".pairs"
 
 
 class TakenError(UnreachableError):
@@ -79,7 +80,7 @@ def tidy() -> None:
     with suppress(OSError):
         place = folder()
         for name in os.listdir(place):
-            if name.endswith(_DOOR) and not _lives(name.removesuffix(_DOOR)):
+            if name.endswith((_DOOR, _PAIRS)) and not _lives(name.partition(".")[0]):
                 os.unlink(os.path.join(place, name))
         os.rmdir(place)
 
@@ -103,6 +104,11 @@ def lock(address: Address) -> Lock:
 def door_of(pid: int) -> str:
     """The Unix socket on which a supervisor talks to its successor."""
     return os.path.join(folder(), f"{pid}{_DOOR}")
+
+
+def pairs_of(pid: int) -> str:
+    """The Unix socket on which a supervisor's control process takes what its workers have to compare."""
+    return os.path.join(folder(), f"{pid}{_PAIRS}")
 
 
 def path_of(address: Address) -> str:

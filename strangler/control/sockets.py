@@ -70,6 +70,19 @@ def listen(address: Address, key: str, patient: bool) -> list[Listening]:
             time.sleep(_PAUSE)
 
 
+def open_private(path: str) -> socket.socket:
+    """A Unix socket for processes of this user. Raises UnreachableError."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # of a process that had our number before us
+    try:
+        sock = _bound(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), path)
+        os.chmod(path, 0o600)
+    except OSError as error:
+        why = error.strerror or error  # such as a path that is too long
+        raise UnreachableError(f"{path} cannot be made: {why}; set XDG_RUNTIME_DIR to another place") from None
+    return sock
+
+
 def _open(address: Address) -> list[socket.socket]:
     """A family that the machine does not have is no reason not to serve the other."""
     found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from strangler import __version__
@@ -25,6 +28,7 @@ from strangler.control.loop import Loop
 from strangler.control.notify import tell_service_manager
 from strangler.control.reading import Reading
 from strangler.control.runtime import TakenError
+from strangler.control.sockets import open_private
 from strangler.control.takeover import Handover, Heir
 from strangler.control.totals import bury
 from strangler.core.errors import UnreachableError, UsageError
@@ -69,6 +73,7 @@ class Supervisor:
             signal.SIGUSR2: self._upgrade,
         }
         self._arena = -1
+        self._pairs: socket.socket | None = None
         self._handover: Handover | None = None
         self._successor: subprocess.Popen[bytes] | None = None
         self._stops = 0
@@ -95,6 +100,7 @@ class Supervisor:
             if self._handover is not None:
                 self._handover.close()
             self._holdings.close()
+            self._close_pairs()
             runtime.tidy()
             self._loop.close()
 
@@ -137,14 +143,18 @@ class Supervisor:
         self._arena = new_arena(workers + 2)  # of the dead, of each worker, and what the workers tell each other
         public = [(number, listening.sock.fileno()) for number, listening in self._holdings.public]
         admin = [listening.sock.fileno() for listening in self._holdings.admin]
+        self._pairs = open_private(runtime.pairs_of(os.getpid()))
         for number in range(1, workers + 1):
-            settings = {"arena": self._arena, "slot": number, "sockets": public}
+            settings = {"arena": self._arena, "slot": number, "sockets": public, "pairs": runtime.pairs_of(os.getpid())}
             descriptors = [self._arena, *(descriptor for _, descriptor in public)]
             self._crew.hire(f"worker {number}", number, "strangler.control.worker", Equipment(settings, descriptors))
         settings = {"arena": self._arena, "slots": workers, "sockets": admin, "version": __version__, "started": time.time()}
         settings["tls"] = self._plan["admin.tls"]
         settings["hosts"] = [listening.address.host for listening in self._holdings.admin]
-        self._crew.hire("control", 0, "strangler.control.admin", Equipment(settings, [self._arena, *admin]))
+        settings["pairs"] = self._pairs.fileno()
+        settings["instance"] = sha256(f"{socket.gethostname()}:{self._order.path.resolve()}".encode()).hexdigest()[:16]
+        inherited = [self._arena, self._pairs.fileno(), *admin]
+        self._crew.hire("control", 0, "strangler.control.admin", Equipment(settings, inherited))
         self._loop.after(LOOK_SECONDS, self._look)
 
     def _serve(self, heir: Heir | None) -> None:
@@ -276,7 +286,7 @@ class Supervisor:
         self._tell_control()
         if self._handover is not None and self._handover.busy:
             self._holdings.share()
-        self._leave(control_too=False)
+        self._leave(replaced=False)
 
     def _leave_to(self, pid: int) -> None:
         """A successor serves."""
@@ -284,13 +294,19 @@ class Supervisor:
         tell_service_manager(f"MAINPID={pid}")
         self._stops += 1
         self._holdings.share()
-        self._leave(control_too=True)
+        self._leave(replaced=True)
 
-    def _leave(self, control_too: bool) -> None:
+    def _leave(self, replaced: bool) -> None:
         if self._handover is not None:
             self._handover.close()
-        self._crew.stop(self._order.grace, control_too)
+        self._crew.stop(self._order.grace, replaced)
         self._holdings.close()
+
+    def _close_pairs(self) -> None:
+        if self._pairs is not None:
+            self._pairs.close()
+            with suppress(OSError):
+                os.unlink(runtime.pairs_of(os.getpid()))
 
     def _say(self, text: str) -> None:
         console.say(f"strangler: {text}")

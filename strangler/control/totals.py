@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from strangler.control.cells import GATE, SCALARS, WIDTH, Key, Region
 
 DEAD = 0  # the region of those who have died; worker slots count from 1
-_GENERATION = SCALARS - 1  # the scalar of that region
+LIFE = SCALARS - 2  # the scalar that says whose region it is: the how-manieth worker in this slot; 0: nobody is there
+_GENERATION = SCALARS - 1  # the scalar of the first region
 _OPEN = 0  # the scalar that is a gauge
 _PAUSE = 0.001
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -38,7 +43,7 @@ def bury(arena: int, slot: int) -> None:
     generation = dead.scalar(_GENERATION)
     dead.cells[generation] += 1
     for number, count in enumerate(region.scalars()):
-        if number != _OPEN:
+        if number not in (_OPEN, LIFE):
             dead.cells[dead.scalar(number)] += count
     for key, cells in region.rows():
         if key[0] == GATE:
@@ -56,16 +61,26 @@ def bury(arena: int, slot: int) -> None:
 def read(arena: int, slots: int) -> Totals:
     """The sums over all slots and the dead."""
     regions = [Region(arena, number) for number in range(slots + 1)]
-    generation = regions[DEAD].scalar(_GENERATION)
     try:
-        while True:
-            before = regions[DEAD].cells[generation]
-            totals = Totals()
-            for region in regions:
-                totals.add(region)
-            if before % 2 == 0 and before == regions[DEAD].cells[generation]:
-                return totals
-            time.sleep(_PAUSE)
+        return while_nobody_is_buried(regions[DEAD], lambda: _sums(regions))
     finally:
         for region in regions:
             region.close()
+
+
+def while_nobody_is_buried(dead: Region, look: Callable[[], T]) -> T:
+    """What `look` saw, of one moment between two burials. Blocks for a few milliseconds at most."""
+    generation = dead.scalar(_GENERATION)
+    while True:
+        before = dead.cells[generation]
+        seen = look()
+        if before % 2 == 0 and before == dead.cells[generation]:
+            return seen
+        time.sleep(_PAUSE)
+
+
+def _sums(regions: list[Region]) -> Totals:
+    totals = Totals()
+    for region in regions:
+        totals.add(region)
+    return totals

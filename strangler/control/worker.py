@@ -18,10 +18,14 @@ import uvloop
 
 from strangler.control.access import AccessLog, open_log
 from strangler.control.cells import Region, board
+from strangler.control.courier import Courier
 from strangler.control.frames import Head
 from strangler.control.lifeline import Settings, begin
 from strangler.control.line import Line
 from strangler.control.tally import Tally
+from strangler.control.totals import LIFE
+from strangler.control.witness import Witness
+from strangler.control.witnessed import incarnation
 from strangler.core.changes import PLACES, Changes
 from strangler.core.decide import Table
 from strangler.core.errors import StranglerError
@@ -33,6 +37,7 @@ from strangler.proxy.proxy import Proxy, start
 
 MIRROR_SECONDS = 0.25
 ALIVE_EVERY = 4  # mirrors
+PARTING = 1.0  # seconds to hand over what waits for control
 
 
 class Worker:
@@ -42,7 +47,11 @@ class Worker:
         self._line = line
         self._listeners = [number for number, _ in settings["sockets"]]
         self._sockets = [socket.socket(fileno=descriptor) for _, descriptor in settings["sockets"]]
-        self._tally = Tally(Region(settings["arena"], settings["slot"]))
+        region = Region(settings["arena"], settings["slot"])
+        region.cells[region.scalar(LIFE)] = settings["life"]
+        self._tally = Tally(region)
+        self._courier = Courier(settings["pairs"], incarnation(settings["slot"], settings["life"]))
+        self._witness = Witness(region, self._courier)
         self._changes = Changes(board(settings["arena"])[:PLACES])
         self._addresses: list[Address] = []
         self._log: AccessLog | None = None
@@ -77,6 +86,7 @@ class Worker:
                 table = await asyncio.to_thread(_table, body)
             listeners = self._receiving(table.config)
             contexts = await asyncio.to_thread(tls.load, listeners, table.config.upstreams)
+            self._witness.use(head["revision"])
             if self._proxy is None:
                 self._proxy = await start(
                     table,
@@ -141,6 +151,7 @@ class Worker:
     async def _leave(self, grace: float) -> None:
         if self._proxy is not None:
             await self._proxy.stop(grace)
+        await self._courier.close(PARTING)
         self._drop_log()
         self._mirror()
         await self._line.leave()

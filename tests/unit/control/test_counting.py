@@ -10,6 +10,7 @@ from strangler.control import totals
 from strangler.control.cells import Region, new_arena
 from strangler.control.metrics import escape, render
 from strangler.control.tally import Tally
+from strangler.core.ledger import Ledger
 from strangler.core.model import Config, Match, Route, Stage, Upstream, Url
 from strangler.core.template import parse_template
 from strangler.proxy.counters import Counters
@@ -122,3 +123,13 @@ def test_no_name_breaks_out_of_its_label(arena: int, tally: Tally, hostile: str)
     tally.observe(EXCHANGE._replace(route=hostile))
     assert unescape(escape(hostile)) == hostile
     assert total(shown(arena), "strangler_requests_total", route=hostile) == 1
+
+
+def test_the_ledger_of_each_route_is_shown(arena: int) -> None:
+    ledger = Ledger(9, {"match": 4, "mismatch": 1}, {"sample": 2}, {"queue": 1}, 1)
+    metrics = parse(render(totals.read(arena, 1), STATE, "1.2.3", 99.5, {"shop": ledger}))
+    assert total(metrics, "strangler_shadow_requests_total", route="shop", outcome="match") == 4
+    assert total(metrics, "strangler_shadow_requests_total") == 5
+    assert total(metrics, "strangler_shadow_skipped_total", route="shop", reason="sample") == 2
+    assert total(metrics, "strangler_shadow_lost_total", route="shop", place="queue") == 1
+    assert total(metrics, "strangler_shadow_in_flight", route="shop") == 1

@@ -1,0 +1,145 @@
+"""What a worker does with what the engine saw of shadowed requests: counts, judges at a glance, and hands on what needs a look.
+
+It never waits, never opens a body, and what it cannot hand on it counts as lost. Which cells it adds to says `witnessed`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from strangler.control.cells import Key, Region
+from strangler.control.courier import Courier
+from strangler.control.pairs import seal
+from strangler.control.witnessed import (
+    AGAIN,
+    AGAIN_EQUAL,
+    AGAIN_QUEUE,
+    ARM,
+    FAILURES,
+    MICROSECONDS,
+    PAIRS,
+    QUEUE,
+    REASONS,
+    ROUTE,
+    SEEN,
+    SKIPPED,
+    bucket,
+    judged_cell,
+)
+from strangler.core.compare.quick import Quick, same
+from strangler.core.compare.rules import Rules, rules_for
+from strangler.core.model import Route
+from strangler.core.observation import Observation, Pair
+from strangler.core.outcome import Outcome
+
+MOST_VERSIONS = 32  # of modern that one worker tells apart on a route: an answer's header could make up any number
+OTHER = "other"
+_LONGEST_VERSION, _LONGEST_METHOD = 64, 32  # characters
+
+
+class Witness:
+    """The one writer of the rows about shadowed requests in a worker's region.
+
+    Args:
+        courier: takes what needs a look; whether there was room is all it may tell.
+    """
+
+    def __init__(self, region: Region, courier: Courier) -> None:
+        self._region, self._cells, self._courier = region, region.cells, courier
+        self._routes: dict[str, int] = {}
+        self._skipped: dict[str, int] = {}
+        self._rows: dict[Key, int] = {}
+        self._versions: dict[str, set[str]] = {}
+        self._rules: dict[tuple[str, str], Rules] = {}
+        self._revision = 0
+
+    def use(self, revision: int) -> None:
+        """Requests are decided by this revision of the configuration from now on."""
+        self._revision = revision
+        self._rules = {}
+
+    def seen(self, route: Route) -> None:
+        """A request of a route has come."""
+        self._cells[self._row_of(route.name) + SEEN] += 1
+
+    def skipped(self, route: Route, reason: str) -> None:
+        """It was not compared, and never will be."""
+        row = self._skipped.get(route.name)
+        if row is None:
+            row = self._skipped[route.name] = self._region.row((SKIPPED, route.name))
+        self._cells[row + REASONS[reason]] += 1
+
+    def paired(self, pair: Pair, route: Route) -> None:
+        """Both answers to it are there. If anything is wrong here, that is an end as well, and then raised."""
+        try:
+            self._weigh(self._told_apart(pair), route)
+        except BaseException:
+            if not pair.again:
+                self.skipped(route, "engine_error")
+            raise
+
+    def _weigh(self, pair: Pair, route: Route) -> None:
+        """Does nothing after the one step that counts the pair or hands it on."""
+        glance = same(pair, self._rules_of(pair, route))
+        if pair.again:
+            self._asked_again(pair, glance)
+            return
+        self._time(pair, str(pair.control_side), pair.control)
+        self._time(pair, str(pair.candidate_side), pair.candidate)
+        if glance is Quick.BODY_CAP:
+            self.skipped(route, glance.value)
+        elif glance is not Quick.LOOK:
+            self._judge(pair, Outcome(glance.value))
+        elif not self._courier.hand(pair.route, seal(pair, self._revision)):
+            self._cells[self._row_of(pair.route) + QUEUE] += 1
+
+    def _asked_again(self, pair: Pair, glance: Quick) -> None:
+        row = self._row_of(pair.route)
+        self._cells[row + AGAIN] += 1
+        if glance is Quick.MATCH:
+            self._cells[row + AGAIN_EQUAL] += 1
+        elif glance is Quick.LOOK and not self._courier.hand("", seal(pair, self._revision)):
+            self._cells[row + AGAIN_QUEUE] += 1
+
+    def _rules_of(self, pair: Pair, route: Route) -> Rules:
+        """Made ready at the first pair: that costs more than many comparisons."""
+        rules = self._rules.get((pair.route, pair.rules))
+        if rules is None:
+            rules = self._rules[pair.route, pair.rules] = rules_for(route)
+        return rules
+
+    def _judge(self, pair: Pair, outcome: Outcome) -> None:
+        key = (PAIRS, pair.route, pair.stage, str(pair.control_side), pair.rules, pair.version, pair.method)
+        row = self._row((*key, pair.control.status_class))
+        self._cells[row + judged_cell(outcome, pair.repeated)] += 1
+
+    def _time(self, pair: Pair, side: str, answer: Observation) -> None:
+        row = self._row((ARM, pair.route, pair.stage, pair.version, side))
+        if answer.failure:
+            self._cells[row + FAILURES] += 1
+            return
+        self._cells[row + bucket(answer.duration)] += 1
+        self._cells[row + MICROSECONDS] += int(answer.duration * 1_000_000)
+
+    def _told_apart(self, pair: Pair) -> Pair:
+        """With a version and a method that there are not too many of, and that fit into a row's key."""
+        version, method = pair.version, pair.method[:_LONGEST_METHOD]
+        known = self._versions.setdefault(pair.route, {"", OTHER})
+        if version not in known:
+            version = "".join(each if " " <= each <= "~" else "?" for each in version[:_LONGEST_VERSION])
+            if len(known) < MOST_VERSIONS:
+                known.add(version)
+            version = version if version in known else OTHER
+        return pair if (version, method) == (pair.version, pair.method) else replace(pair, version=version, method=method)
+
+    def _row_of(self, route: str) -> int:
+        row = self._routes.get(route)
+        if row is None:
+            row = self._routes[route] = self._region.row((ROUTE, route))
+        return row
+
+    def _row(self, key: Key) -> int:
+        row = self._rows.get(key)
+        if row is None:
+            row = self._rows[key] = self._region.row(key)
+        return row
