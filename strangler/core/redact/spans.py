@@ -16,7 +16,7 @@ Finder = Callable[[str], Iterator[Span]]
 _EMAIL = re.compile(r"\w[\w.!#$'*+^~-]{0,63}(?:@|%40)(?:[\w-]{1,63}\.){1,8}(?:xn--[\w-]{1,59}|[^\W\d_]{2,24})", re.I)
 _RUN = re.compile(r"(?<!\d\.)(?<!\d)\d+(?:[ -]\d+)*", re.ASCII)
 _GROUP = re.compile(r"\d+", re.ASCII)
-_JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]*(?:\.[\w-]*){0,3}", re.ASCII)
+_DOTTED = re.compile(r"[\w-]+(?:\.[\w-]*)*", re.ASCII)
 _SCHEME = re.compile(r"\b(?:Bearer|Basic|Digest|Negotiate|DPoP|ApiKey|Token)\s{1,4}([\w.~+/=-]{8,})", re.I | re.ASCII)
 _USERINFO = re.compile(r"(?<=://)[^/?#@\s\"'<>]{1,200}(?=@)")
 _BASE64 = re.compile(r"[\w+/-]{12,}={0,2}", re.ASCII)
@@ -61,7 +61,10 @@ def _is_card(text: str) -> bool:
 
 def jwts(text: str) -> Iterator[Span]:
     """Signed or encrypted tokens, and what is left of one that was cut (RFC 7515, RFC 7516)."""
-    return (found.span() for found in _JWT.finditer(text)) if "eyJ" in text else iter(())
+    for run in _DOTTED.finditer(text) if "eyJ" in text else ():
+        start = run[0].find("eyJ")
+        if start >= 0 and run[0].find(".", start + len("eyJ") + 5) > 0:
+            yield run.start() + start, run.end() - (run[0].endswith(".") and run[0].count(".") > 2)
 
 
 def credentials(text: str) -> Iterator[Span]:

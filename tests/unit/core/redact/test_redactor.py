@@ -114,6 +114,7 @@ def test_headers(line: str, shown: str) -> None:
         ("2024-01-05 12:30:00.4111111111111111", "2024-01-05 12:30:00.4111111111111111"),
         ("0000000000000000", "0000000000000000"),
         (f"jwt {JWT}!", f"jwt {TOKEN(JWT)}!"),
+        (f"jwt v1_{JWT}.", f"jwt v1_{TOKEN(JWT)}."),
         ("password=abc&x=1", f"password={TOKEN('abc')}&x=1"),
         ('{"token": "a\\"b", "n": 1}', f'{{"token": "{TOKEN(QUOTE)}", "n": 1}}'),
         ('{\\"secret\\":\\"abc\\"}', f'{{\\"secret\\":\\"{TOKEN("abc")}\\"}}'),
