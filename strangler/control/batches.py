@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from strangler.control.witnessed import JUDGED, Witnessed, judged_cell
+from strangler.core.ledger import DEAD
 from strangler.core.outcome import Lost
 from strangler.core.records import Batch, Stratum
 from strangler.evidence.finding import Finding
@@ -72,7 +73,7 @@ class Readings:
         Args:
             now: seconds since 1970; what is new counts for this minute.
         """
-        batch.worker_counts = {key: number for key, number in found.counts.items() if number}
+        batch.worker_counts = _of_both(found.counts)
         batch.alive = found.alive
         minute = int(now // 60)
         news = False
@@ -94,6 +95,12 @@ class Readings:
     def _snapshot(self) -> bytes:
         told = {"pairs": list(self._pairs.items()), "arms": list(self._arms.items())}
         return zlib.compress(json.dumps(told).encode(), 1)
+
+
+def _of_both(counts: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    """What was counted, of the living and of the dead each, zeros too: a burial takes from the one what it gives the other."""
+    known = {(route, label.removeprefix(DEAD)) for (route, label), number in counts.items() if number}
+    return {(route, f"{who}{label}"): counts.get((route, f"{who}{label}"), 0) for route, label in known for who in ("", DEAD)}
 
 
 def _new(old: Mapping[K, Sequence[int]], found: Mapping[K, list[int]]) -> Iterator[tuple[K, list[int]]]:

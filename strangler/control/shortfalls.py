@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from strangler.core.errors import UsageError
-from strangler.core.model import Config, Route, Stage
+from strangler.core.model import Config, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,6 @@ def _any_route(asked: Callable[[Route], bool]) -> Callable[[Config], bool]:
 SHORTFALLS: tuple[Shortfall, ...] = (
     Shortfall(
         "listen.engine: only native is there", lambda config: any(listener.engine != "native" for listener in config.listen), True
-    ),
-    Shortfall(
-        "stage shadow and canary: nothing is copied or compared",
-        _any_route(lambda route: route.stage in (Stage.SHADOW, Stage.CANARY)),
     ),
     Shortfall("ladder.auto: nothing climbs by itself", _any_route(lambda route: route.ladder.auto)),
     Shortfall("noise.learn: nothing is learned", _any_route(lambda route: route.noise.learn)),

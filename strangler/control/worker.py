@@ -95,6 +95,7 @@ class Worker:
                     observe=self._observe,
                     changes=self._changes,
                     contexts=contexts,
+                    witness=self._witness,
                 )
                 gc.collect()
                 gc.freeze()  # the table lives as long as the worker: no collection needs to look at it again

@@ -88,7 +88,7 @@ def test_of_the_counters_only_what_is_new_counts() -> None:
     assert second.counts == {(2, STRATUM, "match"): [1, 0], (2, STRATUM, "candidate_failed"): [1, 0]}
     assert first.arms == {(1, "shop", "shadow", "b1", "modern"): [3] + [0] * (ARM_CELLS - 1)}
     assert second.arms == {}
-    assert first.worker_counts == {("shop", "seen"): 5}
+    assert first.worker_counts == {("shop", "seen"): 5, ("shop", "dead:seen"): 0}
     assert first.alive == frozenset({"1.1"})
 
 

@@ -100,7 +100,10 @@ async def test_what_a_worker_took_with_it_is_lost(house: House) -> None:
     house.ask(different=True)
     house.ask(different=True)
     batches.settle(house.recorder.batch, "1.1", MISMATCH)
+    await house.recorder.record()
     totals.bury(house.arena, 1)
+    await house.recorder.record()
+    assert house.ledger() == {"seen": 2, "mismatch": 1, "worker": 1, "in flight": 0}
     house.live()
     house.ask()
     await house.recorder.record()
