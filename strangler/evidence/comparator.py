@@ -13,7 +13,6 @@ from typing import Any
 
 from strangler.core.answer import Answer
 from strangler.core.causes.cause import causes_of
-from strangler.core.causes.pattern import pattern_of
 from strangler.core.compare.compare import compare
 from strangler.core.compare.rules import rules_for
 from strangler.core.compare.view import Comparison
@@ -21,6 +20,7 @@ from strangler.core.difference import Kind
 from strangler.core.document import Document
 from strangler.core.errors import UsageError
 from strangler.core.model import SAFE_METHODS, Route, Side
+from strangler.core.noise import observe
 from strangler.core.observation import Pair
 from strangler.core.outcome import Outcome
 from strangler.core.records import Cause
@@ -139,7 +139,7 @@ class Examiner:
             again=pair.again,
         )
         if pair.again:
-            return replace(found, noise=self._noise(comparison, *documents))
+            return replace(found, noise=self._noise(pair, comparison, *documents))
         if comparison.outcome is not Outcome.MISMATCH:
             return found
         causes = self._redacted(causes_of(comparison, *documents))
@@ -162,15 +162,9 @@ class Examiner:
     def _redacted(self, causes: tuple[Cause, ...]) -> tuple[Cause, ...]:
         return tuple(dict.fromkeys(cause._replace(pattern=self._redactor.pattern(cause.pattern)) for cause in causes))
 
-    def _noise(self, comparison: Comparison, control: Document, candidate: Document) -> Mapping[str, Mapping[str, Any]]:
-        """What differed from itself, by pattern and kind, once for the pair; ``$`` says that the pair was looked at."""
-        seen: dict[str, dict[str, Any]] = {"$": {"looked_at": 1}}
-        for one in comparison.differences:
-            pattern = self._redactor.pattern(pattern_of(one.path, one.kind, control.value, candidate.value))
-            place = seen.setdefault(pattern, {})
-            place["different"] = 1
-            place.setdefault("kinds", {})[str(one.kind)] = 1
-        return seen
+    def _noise(self, pair: Pair, comparison: Comparison, control: Document, again: Document) -> Mapping[str, Mapping[str, Any]]:
+        seen = observe(comparison, control, again, pair.at or None)
+        return {self._redactor.pattern(pattern): mapping for pattern, mapping in seen.items()}
 
 
 def skipped(pair: Pair, label: str, detail: str = "") -> Finding:

@@ -25,8 +25,8 @@ class Finding:
         causes: of a mismatch, most telling first; redacted.
         ignored: texts of the rules that cleared differences, and how many.
         example: of a mismatch or a failed candidate, if one was wanted.
-        again: control was asked twice; then `outcome` says nothing about the candidate, and `noise` holds, by path pattern,
-            what was seen of each field that differed from itself.
+        again: control was asked twice; then `outcome` says nothing about the candidate, and `noise` is what
+            `core.noise.observe` saw, by path pattern; redacted.
         second_look: a mismatch that replication lag may explain: ask both sides again before it is counted.
     """
 

@@ -45,7 +45,9 @@ class Differences:
 
     def _is_secret(self, value: Any, path: Path) -> bool:
         if self._content is Content.TEXT:
-            return self._open_lines is None or (isinstance(value, str) and value.strip() in self._open_lines)
+            lines = value if isinstance(value, list) else [value]
+            known = self._open_lines
+            return known is None or any(isinstance(line, str) and line.strip() in known for line in lines)
         return any(self._redactor.is_labelled(document, path) for document in self._documents)
 
     @cached_property

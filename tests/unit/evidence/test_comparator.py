@@ -257,20 +257,18 @@ def test_a_late_answer_may_be_looked_at_again(data: tuple[str, ...], candidate: 
 
 
 def test_what_differs_from_itself_is_noise_and_no_outcome_of_the_candidate() -> None:
-    found = examined('{"at":1,"l":[1,2]}', '{"at":2,"l":[3,4]}', again=True)
-    assert found.again
-    assert found.example is None
-    assert found.noise == {
-        "$": {"looked_at": 1},
-        "$.at": {"different": 1, "kinds": {"value": 1}},
-        "$.l[*]": {"different": 1, "kinds": {"value": 1}},
-    }
+    found = examined('{"at":1700000000,"a@b.example":"x","n":1}', '{"at":1700000002,"a@b.example":"y","n":1}', again=True)
+    assert (found.again, found.causes, found.example) == (True, (), None)
+    assert found.noise[""]["looked"] == 1
+    assert {pattern: seen["different"] for pattern, seen in found.noise.items() if pattern} == {"$.at": 1, "$[*]": 1}
 
 
 @pytest.mark.parametrize(
     ("control", "candidate", "secret"),
     [
         (seen("a\npassword: hunter22\n", "text/plain"), seen("a\npassword: other333\n", "text/plain"), "hunter22"),
+        (seen('"pin": [\n"hunter22",\n"other333"\n]', "text/plain"), seen('"pin": [\n"other333",\n"hunter22"\n]', "text/plain"),
+         "hunter22"),
         (seen('{"secret": [\n"hunter22"\n], "x":}'), seen('{"secret": [\n"other333"\n], "x":}'), "hunter22"),
         (seen("<r><password>\nhunter22\n</password><r>", "text/xml"), seen("<r><password>\nother333\n</password><r>", "text/xml"),
          "hunter22"),
