@@ -25,6 +25,7 @@ _Stage = Callable[[_Gap], list[Couple]]
 CHANGED, ALONE, MOVED = 100, 60, 100
 _LIKENESS = 90  # of a pair that has all but one of very many members in common
 _CELLS = 10_000  # of the table for one gap
+_DEPTH = 30  # levels that are looked into to tell which side comes first
 
 
 class Pairing(NamedTuple):
@@ -69,13 +70,16 @@ def align(ours: Items, theirs: Items) -> Pairing:
     """Pair the items of two lists, at best in their order; `moved` if they agree far better in another."""
     if sorted(ours.prints) == sorted(theirs.prints):
         return pair_in_stages(ours, theirs, [pairs_of_equals(ours.prints, theirs.prints)])
-    if _comes_second(ours, theirs):
+    unequal = [at for at, (left, right) in enumerate(zip(ours.prints, theirs.prints, strict=False)) if left != right]
+    if len(ours.values) == len(theirs.values) and len(unequal) == 1 and fits(ours.values[unequal[0]], theirs.values[unequal[0]]):
+        return Pairing([(at, at) for at in range(len(ours.values))])
+    if _comes_second(ours, theirs, unequal):
         return swapped(_align_oriented(theirs, ours))
     return _align_oriented(ours, theirs)
 
 
 def _align_oriented(ours: Items, theirs: Items) -> Pairing:
-    kept = _Alignment(ours, theirs).pairing()
+    kept = Alignment(ours, theirs).pairing()
     costs = _costs(kept, ours, theirs)
     if sum(cost for cost in costs if cost >= ALONE) <= MOVED:  # there is nothing to gain: what is paired is alike
         return kept
@@ -199,7 +203,7 @@ def _difference(ours: Items, i: int, theirs: Items, j: int) -> int:
     return CHANGED - _LIKENESS * len(left & right) // max(len(left), len(right), 1)
 
 
-class _Alignment:
+class Alignment:
     """An alignment in order, in stages: each finds pairs in the gaps that the one before has left."""
 
     def __init__(self, ours: Items, theirs: Items) -> None:
@@ -287,22 +291,23 @@ def _path(i: int, j: int, costs: list[list[int]], pairs: list[list[int]]) -> Ite
             y += 1
 
 
-def _comes_second(ours: Items, theirs: Items) -> bool:
+def _comes_second(ours: Items, theirs: Items, unequal: list[int]) -> bool:
     """Whether the other side comes first: the longer one, or the one with the lesser value at the first difference."""
     if len(ours.values) != len(theirs.values):
         return len(ours.values) < len(theirs.values)
-    at = next(at for at, (left, right) in enumerate(zip(ours.prints, theirs.prints, strict=True)) if left != right)
-    return not _lesser(ours.values[at], theirs.values[at], ours.source)
+    return not _lesser(ours.values[unequal[0]], theirs.values[unequal[0]], ours.source)
 
 
 def _lesser(ours: Any, theirs: Any, prints: Prints) -> bool:
-    """An order of any two values that differ, whatever they are."""
-    while type(ours) is type(theirs) and type(ours) in CONTAINERS:
+    """An order of any two values that differ, whatever they are; of those that differ far down only, it is not lasting."""
+    for _ in range(_DEPTH):
+        if type(ours) is not type(theirs) or type(ours) not in CONTAINERS:
+            return (type(ours).__name__, str(ours)) < (type(theirs).__name__, str(theirs))
         left, right = _inside(ours), _inside(theirs)
         if left[0] != right[0]:
             return bool(left[0] < right[0])
         ours, theirs = next(pair for pair in zip(left[1], right[1], strict=True) if prints.of(pair[0]) != prints.of(pair[1]))
-    return (type(ours).__name__, str(ours)) < (type(theirs).__name__, str(theirs))
+    return prints.of(ours) < prints.of(theirs)
 
 
 def _inside(value: Any) -> tuple[Any, list[Any]]:

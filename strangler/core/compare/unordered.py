@@ -15,13 +15,12 @@ from strangler.core.exact import Number
 States = list[State[Here]]
 
 
-def pair_by_value(ours: Items, theirs: Items, states: tuple[States, States], words: frozenset[str]) -> Pairing:
-    """Pair items, of which `states` are the places, by what they are worth under these words of treat_equal.
+def pair_by_value(ours: Items, theirs: Items, states: tuple[States, States], loose: Loose) -> Pairing:
+    """Pair items, of which `states` are the places, by what they are worth under the other rules.
 
     Equal items first, then items that the other rules take for equal, then items that share something no other has, then in
     the order of their values.
     """
-    loose = Loose(words)
     marks = [loose.all(side.values, places) for side, places in zip((ours, theirs), states, strict=True)]
     stages = [pairs_of_equals(ours.prints, theirs.prints), _by_rank(pairs_of_equals(*marks)), alike, _by_rank(in_turn)]
     return pair_in_stages(ours, theirs, stages)

@@ -10,6 +10,7 @@ from typing import Any
 
 from strangler.core.compare.align import Items, Pairing, align, index_of
 from strangler.core.compare.allow import allowed_by
+from strangler.core.compare.loose import Loose
 from strangler.core.compare.numeral import plain
 from strangler.core.compare.patterns import State
 from strangler.core.compare.prints import Prints
@@ -70,6 +71,7 @@ class Walk:
         self._found = found
         self._lengths = lengths
         self._prints = Prints()
+        self._loose = Loose(rules.treat_equal)
         self._todo: list[Frame] = []
 
     def run(self, control: Any, candidate: Any) -> None:
@@ -160,7 +162,7 @@ class Walk:
         if key:
             return pair_by_key(ours, theirs, key)
         states = below(ours.values, state), below(theirs.values, state)
-        return pair_by_value(ours, theirs, states, self._rules.treat_equal)
+        return pair_by_value(ours, theirs, states, self._loose)
 
     def _unequal(self, pairing: Pairing, ours: Items, theirs: Items) -> list[tuple[int | None, int | None]]:
         return [(i, j) for i, j in pairing.pairs if i is None or j is None or ours.prints[i] != theirs.prints[j]]
