@@ -70,13 +70,13 @@ def rate(one: Round) -> float:
 def closed_table(results: Results, peers: Sequence[str]) -> str:
     """Throughput, with each contender's ratio to each peer."""
     head = ["closed loop", "requests/s", "(min–max)", "p50 ms", "p99 ms", "errors", "CPU s/10k", "of a core", "RSS MiB"]
-    return _table([head + [f"× {peer}" for peer in peers], *(_closed_row(results, name, peers) for name in results)])
+    return table([head + [f"× {peer}" for peer in peers], *(_closed_row(results, name, peers) for name in results)])
 
 
 def open_table(results: Results, share: float) -> str:
     """Latency at a share of each one's own capacity."""
     head = [f"open loop, {share:.0%}", "requests/s", "p50 ms", "p99 ms", "(min–max)", "errors", "CPU s/10k"]
-    return _table([head, *(_open_row(name, result.opened) for name, result in results.items() if result.opened)])
+    return table([head, *(_open_row(name, result.opened) for name, result in results.items() if result.opened)])
 
 
 def costs(results: Results, baseline: str) -> list[str]:
@@ -146,7 +146,8 @@ def _span(found: Ratios) -> str:
     return f"{median(found):.2f} ({min(found):.2f}–{max(found):.2f})" if found else ""
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows in columns; the first cell of each is a name."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(_line(row, widths) for row in rows)
 
