@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from strangler.core.model import Adapt, AdaptRequest, AdaptResponse, Fallback, I
 from strangler.core.observation import Pair
 from strangler.core.units import Seconds, Share
 from strangler.proxy import proxy, shadowing
+from strangler.proxy.identities import Inquirer
 from strangler.proxy.key import VARIABLE
-from strangler.proxy.shadow_leg import Leg
 
 from .conftest import Open
 from .ledger import CANDIDATE, CONTROL, Stand, copied
@@ -311,13 +312,30 @@ async def test_a_witness_that_fails_is_only_counted(opened: Open) -> None:
     assert scene.proxy.counters.faults == 4
 
 
-@pytest.mark.parametrize("place", ["begin", "carry", "receive", "_request_head"])
-async def test_an_error_of_ours_is_an_end_too(opened_stand: Open, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError(place)
+class Faulty:
+    """Identities with an error in one place."""
 
-    monkeypatch.setattr(Leg, place, fail)
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    def introduce(self, inquirer: Inquirer, *about: object) -> None:
+        if self.place == "introduce":
+            raise RuntimeError(self.place)
+        inquirer.introduced(b"user")
+
+    def line(self, user: bytes) -> bytes:
+        raise RuntimeError("line")
+
+    def heard(self, *what: object) -> None:
+        """It is control who has answered."""
+
+
+@pytest.mark.parametrize("place", ["introduce", "line"])
+async def test_an_error_of_ours_is_an_end_too(opened_stand: Open, place: str) -> None:
+    """One where the shadow request begins, and one when it has its connection."""
     stand: Stand = await opened_stand(faults=1)
+    routing: Any = replace(stand.scene.proxy.routing, identities={"modern": Faulty(place)}, extras=True)
+    stand.scene.proxy.routing = routing
     stand.candidate(CANDIDATE)
     await stand.ask()
     assert await stand.ledger.skip() == "engine_error"
