@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shlex
@@ -13,12 +14,18 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
+from rich.text import Text
 
-from strangler.cli import diffs
+from strangler.cli import diffs, diffs_screen, diffs_show
 from strangler.cli.main import cli, main
+from strangler.core.difference import Kind
 from strangler.core.model import Config, Side
 from strangler.core.observation import Observation
-from strangler.core.records import Batch
+from strangler.core.outcome import Outcome
+from strangler.core.records import Batch, Cause, Example, Stratum
+from strangler.core.what_if import Effect
+from strangler.store.rows import CauseRow, ExampleRow
 from strangler.store.store import Store
 from tests.unit.cli.stored import NOW, ROUTES, answer, batch_of, configured, pair, record, shown_in_readme, some_mismatches
 
@@ -507,3 +514,46 @@ def without_ids(text: str) -> str:
 
 def test_readme_shows_them() -> None:
     assert [line.split()[1] for line, _, _ in SCREENS] == ["read-order", "show", "accept"]
+
+
+EVIL = "\x1b]0;x\x07\x1b[2J[bold]\u202eevil\u2066\x9b31m\r\n\ud800"
+
+
+def evil_row() -> ExampleRow:
+    """A stored mismatch as no redactor would let it be stored: every word of it is hostile."""
+    view = {"status": 200, "headers": [[EVIL, EVIL]], "body": json.dumps({EVIL: [EVIL]}), "note": EVIL, "cut": True, "size": 3}
+    cause = Cause(f"$['{EVIL}']", Kind.VALUE)
+    differences = tuple({"path": f"$['{EVIL}']", "kind": kind, "control": EVIL, "candidate": EVIL} for kind in Kind)
+    text = {**view, "body": EVIL * 3, "failure": ""}
+    failed = {**view, "failure": EVIL, "duration": 1.0}
+    stratum = Stratum(EVIL, EVIL, "legacy", EVIL, EVIL, EVIL, EVIL)
+    example = Example(EVIL, stratum, Outcome.MISMATCH, NOW, EVIL, EVIL, EVIL, text, view, failed, differences, (cause,))
+    return ExampleRow(1, "0" * 8, ("1" * 8,), example)
+
+
+@pytest.mark.parametrize("columns", [60, 140])
+def test_every_screen_makes_text_from_outside_harmless_by_itself(columns: int) -> None:
+    row = evil_row()
+    cause = CauseRow("1" * 8, EVIL, EVIL, EVIL, row.example.causes[0], 3, NOW, NOW, "open")
+    ignored = [(EVIL, f"ignore {EVIL}")]
+    terminal = Console(width=columns, highlight=False, markup=False, emoji=False, color_system=None, file=io.StringIO())
+    for part in (
+        *diffs_show.screen(row, NOW, columns, ignored=ignored),
+        *diffs_screen.cause_screen(cause, [row], NOW),
+        *diffs_screen.accept_screen(EVIL, EVIL, [EVIL], Effect(1, 1, 1, {(EVIL, Kind.VALUE): 1}), dry_run=True),
+        Text(diffs_screen.followed(row)),
+    ):
+        with terminal.capture() as shown:
+            terminal.print(part)
+        assert printable(shown.get()), shown.get()
+    assert printable(json.dumps(diffs_show.as_json(row)))
+
+
+def test_a_secret_in_no_place_of_the_store_is_in_no_place_of_the_output(run: Run, tmp_path: Path) -> None:
+    secret = "hunter2-Zx81-correct-horse"
+    body = {"password": secret, "total": 1}
+    shown = stored(
+        run, tmp_path, answer(body), answer({**body, "total": 2}), headers=((b"authorization", f"Bearer {secret}".encode()),)
+    )
+    assert '"total": 2' in shown
+    assert secret not in shown
