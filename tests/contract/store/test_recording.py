@@ -260,3 +260,20 @@ def test_a_commit_that_was_not_heard_of_is_not_done_twice(store: Store, monkeypa
     store.record(Batch(counts={(MINUTE, stratum(), "match"): [1, 0]}), run)
     assert broken
     assert counted(store) == {("orders", "match"): (1, 0)}
+
+
+def test_what_was_not_committed_is_not_remembered(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = store.begin_run(NOW, "1.0")
+    batch = with_examples(example())
+    batch.counts[MINUTE, stratum(), "match"] = [1, 0]
+
+    def fail(_: object) -> None:
+        raise OperationalError("COMMIT", None, Exception("no"))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(store._database.engine.dialect, "do_commit", fail)
+        with pytest.raises(DatabaseError, match="no$"):
+            store.record(batch, run)
+    store.record(batch, run)
+    assert counted(store) == {("orders", "match"): (1, 0)}
+    assert [len(row.causes) for row in store.examples()] == [1]
