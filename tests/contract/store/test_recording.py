@@ -272,7 +272,7 @@ def test_what_was_not_committed_is_not_remembered(store: Store, monkeypatch: pyt
 
     with monkeypatch.context() as broken:
         broken.setattr(store._database.engine.dialect, "do_commit", fail)
-        with pytest.raises(DatabaseError, match="no$"):
+        with pytest.raises(DatabaseError, match=": no"):
             store.record(batch, run)
     store.record(batch, run)
     assert counted(store) == {("orders", "match"): (1, 0)}
