@@ -1,0 +1,132 @@
+"""Evidence through real processes: every request is accounted for, whatever dies, and control answers whatever comparing does."""
+
+import asyncio
+from pathlib import Path
+
+import uvloop
+
+from benchmarks.crowd import Crowd
+from benchmarks.ledger import run
+from strangler.core.ledger import Ledger
+from strangler.store.store import Store
+from tests.e2e.control.serving import Serving
+from tests.exposition import parse, total
+
+FILE = """version: 1
+listen: [{{address: "127.0.0.1:{port}"}}]
+admin: {{address: "127.0.0.1:{admin}"}}
+workers: 2
+upstreams: {{legacy: {{url: "http://127.0.0.1:{legacy}"}}, modern: {{url: "http://127.0.0.1:{modern}"}}}}
+routes:
+  - name: shop
+    match: {{path: "/shop/{{id}}"}}
+    stage: {stage}
+    compare: {{python: "{python}", headers: [content-type, location{header}]}}
+"""
+JUDGE = """
+import pathlib, time
+
+def judge(control, candidate):
+    while not (pathlib.Path(__file__).parent / "go").exists():
+        time.sleep(0.01)
+    return "$.name"
+"""
+
+
+def put(serving: Serving, python: str = "", stage: str = "shadow", header: str = "") -> None:
+    text = FILE.format(
+        port=serving.port, admin=serving.admin, legacy=serving.legacy.port, modern=serving.modern.port,
+        python=python, stage=stage, header=header,
+    )  # fmt: skip
+    serving.put(text.replace('python: "", ', ""))
+
+
+def stored(serving: Serving) -> Ledger:
+    store = Store.open("sqlite:///strangler.db", serving.folder, read_only=True)
+    with_all = store.ledger()
+    store.close()
+    return with_all
+
+
+async def quiet(serving: Serving, seen: int) -> Ledger:
+    """Wait until so many requests were seen, and none is in flight."""
+    async with asyncio.timeout(60):
+        while (ledger := await asyncio.to_thread(stored, serving)).seen < seen or ledger.in_flight:
+            await asyncio.sleep(0.1)
+    return ledger
+
+
+def test_the_ledger_closes_across_reloads_and_kills(tmp_path: Path) -> None:
+    """The long form is ``python -m benchmarks.ledger``."""
+    result = uvloop.run(run(tmp_path, requests=1800, reloads=4))
+    assert result.wrong == []
+    assert result.total.closes
+    assert result.total.in_flight == 0
+    assert result.total.seen > 1500
+    assert {"match", "mismatch", "candidate_failed"} <= set(result.total.compared)
+
+
+async def test_every_answer_is_compared_and_shown(serving: Serving) -> None:
+    put(serving)
+    await serving.start()
+    async with Crowd(serving.port, 4, "/shop/1") as crowd:
+        await crowd.progress(100)
+    ledger = await quiet(serving, crowd.answered)
+    assert ledger == Ledger(crowd.answered, {"mismatch": crowd.answered})
+    metrics = parse((await serving.ask("/metrics")).text)
+    assert total(metrics, "strangler_shadow_requests_total", route="shop", outcome="mismatch") == crowd.answered
+    assert await serving.stop() == 0
+    assert stored(serving) == ledger
+    assert (
+        await serving.complaints() == f"strangler: admin address http://127.0.0.1:{serving.admin} (/metrics, /healthz, /readyz)\n"
+    )
+
+
+async def test_control_answers_while_comparators_hang(serving: Serving) -> None:
+    (serving.folder / "strangler_test_judge.py").write_text(JUDGE)
+    put(serving, "strangler_test_judge:judge")
+    await serving.start()
+    async with Crowd(serving.port, 8, "/shop/1") as crowd:
+        await crowd.progress(1500)  # more than the pool takes
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert (await serving.ask(path)).status_code == 200
+        put(serving, "strangler_test_judge:judge", header=", vary")
+        await serving.reload()
+        await serving.state(lambda state: state["ready"] and state["revision"] == 2)
+    (serving.folder / "go").touch()
+    ledger = await quiet(serving, crowd.answered)
+    assert crowd.failures == []
+    assert ledger.closes
+    assert ledger.seen == crowd.answered
+    assert ledger.lost == {}
+    assert set(ledger.compared) == {"mismatch"}
+    assert set(ledger.skipped) <= {"rules_gone", "compare_timeout", "busy", "concurrency"}
+
+
+async def test_a_successor_leaves_no_request_unaccounted_for(serving: Serving) -> None:
+    put(serving)
+    old = await serving.start()
+    async with Crowd(serving.port, 8, "/shop/1") as crowd:
+        await crowd.progress(200)
+        await serving.start("--takeover")
+        assert await serving.end(old) == 0
+        await crowd.progress(200)
+    assert crowd.failures == []
+    assert await serving.stop() == 0
+    ledger = stored(serving)
+    assert ledger.closes
+    assert (ledger.seen, ledger.in_flight) == (crowd.answered, 0)
+    assert set(ledger.compared) == {"mismatch"}
+
+
+async def test_without_a_route_that_copies_nothing_is_kept(serving: Serving) -> None:
+    put(serving, stage="legacy")
+    await serving.start()
+    async with Crowd(serving.port, 2, "/shop/1") as crowd:
+        await crowd.progress(20)
+    assert {path.name for path in serving.folder.glob("*.db*")} | set(map(str, serving.children("comparator"))) == set()
+    put(serving)
+    await serving.reload()
+    async with Crowd(serving.port, 2, "/shop/1") as crowd:
+        await crowd.progress(20)
+    assert (await quiet(serving, crowd.answered)).compared == {"mismatch": crowd.answered}
