@@ -30,6 +30,7 @@ from strangler.core.ledger import Ledger, total
 from strangler.store.store import Store
 
 SECONDS = 60.0  # that anything may take
+BACKLOG_SECONDS = 600.0  # until what waits for a comparator has been compared
 PATIENCE = 60.0  # for the end of `serve`
 
 # What both upstreams do is told by the path: "modern" differs, fails or is late there.
@@ -205,7 +206,7 @@ class Stage:
         """Wait until nothing is in flight, with everybody alive; the ledger as the store has it then."""
         store = await asyncio.to_thread(Store.open, "sqlite:///strangler.db", self.folder, read_only=True)
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(BACKLOG_SECONDS):
                 before = Ledger()
                 while True:
                     ledger = await asyncio.to_thread(store.ledger)
