@@ -37,7 +37,8 @@ XML = [
     ("<a><b><k>1</k><v>x</v></b><b><k>2</k></b></a>", "<a><b><k>2</k></b><b><k>1</k><v>z</v></b></a>",
      "compare: {unordered: [{path: $, key: k}]}",
      ["$.b[1].v['#text'] value \"x\" \"z\"", '$ order ["<b><k>1<v>x","<b><k>2"] ["<b><k>2","<b><k>1<v>z"] < unordered $ key k']),
-    ("<a><b i=1>x</b><b i=2>x</b><b i=3>y</b></a>", "<a><b i=4>y</b><b i=5>x</b><b i=6>x</b></a>",
+    ("<a><b i=1>x</b><b i=2>x</b><b i=3>y</b><b i=4>y</b></a>",
+     "<a><b i=5>y</b><b i=6>y</b><b i=7>x</b><b i=8>x</b></a>",
      "compare: {unordered: [$], ignore: [\"$.b[*]['@i']\"]}", None),
 ]  # fmt: skip
 

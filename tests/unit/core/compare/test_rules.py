@@ -31,6 +31,8 @@ CASES = [
       "$[1] order [3,4] [4,3] < unordered $[*]"]),
     ('compare: {unordered: [$], ignore: ["$[*].id"]}', '[{"id":1,"n":"x"},{"id":2,"n":"x"},{"id":3,"n":"y"}]',
      '[{"id":7,"n":"y"},{"id":8,"n":"x"},{"id":9,"n":"x"}]', Outcome.IGNORED),
+    ('compare: {unordered: [$], ignore: ["$[*].id"]}', '[{"id":1,"n":"x"},{"id":2,"n":"x"},{"id":3,"n":"y"},{"id":4,"n":"y"}]',
+     '[{"id":5,"n":"y"},{"id":6,"n":"y"},{"id":7,"n":"x"},{"id":8,"n":"x"}]', Outcome.IGNORED),
     ("compare: {unordered: [$], treat_equal: [case]}", '["A","B"]', '["b","a"]', Outcome.IGNORED),
     ('compare: {unordered: [$], tolerance: [{path: "$[*]", abs: 0.01}]}', "[1.001,2,3]", "[3,2.001,1]", Outcome.IGNORED),
     ("compare: {unordered: [$], treat_equal: [null_missing]}", '[{"a":1,"b":null},{"a":2}]', '[{"a":2},{"a":1}]',
