@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from difflib import unified_diff
 from pathlib import Path
@@ -13,8 +13,9 @@ import click
 from rich.text import Text
 
 from strangler.cli import diffs_show
+from strangler.cli.diffs_follow import More, News, news
 from strangler.cli.diffs_report import as_json as report_as_json
-from strangler.cli.diffs_report import cause_as_json, example_as_json, proposals, report
+from strangler.cli.diffs_report import cause_as_json, example_as_json, news_as_json, proposals, report
 from strangler.cli.diffs_rules import WAYS, Wish, effect, effect_as_json, ignored_in, rule_for, text_of
 from strangler.cli.diffs_screen import accept_screen, cause_screen, effect_screen, followed, overview, show
 from strangler.cli.options import config_option, environment, json_option
@@ -25,11 +26,9 @@ from strangler.core.errors import DatabaseError, Refusal, UsageError
 from strangler.core.model import Config, Route
 from strangler.core.spec.reader import nearest
 from strangler.core.units import parse_duration
-from strangler.store.rows import ExampleRow
 from strangler.store.store import Store
 
-_EACH = 1.0  # seconds between two looks, when following
-_PAGE = 500  # examples that are replayed, and followed at once
+_PAGE = 500  # examples that are replayed
 
 
 class _Commands(click.Group):
@@ -118,35 +117,16 @@ def _follow(config: Config, route: str | None, cause_id: str | None, as_json: bo
     if not as_json:
         click.echo("new mismatches, as they are stored (Ctrl-C ends it)", err=True)
     try:
-        for row in new_examples(lambda: Store.open(config.store, config.folder, read_only=True), time.sleep):
-            if route in (None, row.example.route) and (not cause_id or any(id.startswith(cause_id) for id in row.causes)):
-                click.echo(json.dumps(example_as_json(row)) if as_json else followed(row))
+        for each in news(lambda: Store.open(config.store, config.folder, read_only=True), time.sleep):
+            if _is_about(each, route, cause_id):
+                click.echo(json.dumps(news_as_json(each)) if as_json else followed(each, time.time()))
     except KeyboardInterrupt:
         return
 
 
-def new_examples(opened: Callable[[], Store], wait: Callable[[float], None]) -> Generator[ExampleRow, None, None]:
-    """Examples that are stored from now on, for ever.
-
-    Args:
-        opened: opens the store, which need not be there yet.
-        wait: waits for so many seconds between two looks.
-    """
-    store = opened()
-    newest = store.newest()
-    try:
-        while True:
-            rows = store.examples_after(newest, _PAGE)
-            yield from rows
-            if rows:
-                newest = rows[-1].number
-                continue
-            wait(_EACH)
-            if not store.exists:
-                store.close()
-                store = opened()
-    finally:
-        store.close()
+def _is_about(each: News, route: str | None, cause_id: str | None) -> bool:
+    name, ids = (each.row.route, (each.row.id,)) if isinstance(each, More) else (each.example.route, each.causes)
+    return route in (None, name) and (not cause_id or any(id.startswith(cause_id) for id in ids))
 
 
 @command.command("show")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from strangler.cli.diffs_follow import More, News
 from strangler.core.causes import words
 from strangler.core.ledger import Ledger
 from strangler.core.model import Route
@@ -211,3 +212,8 @@ def example_as_json(row: ExampleRow) -> dict[str, Any]:
         "causes": [pattern_as_json(cause) for cause in example.causes],
         "cause_ids": list(row.causes),
     }
+
+
+def news_as_json(each: News) -> dict[str, Any]:
+    """What is new: a stored mismatch, or how many more there were of a cause."""
+    return {"more": each.number, "cause": cause_as_json(each.row)} if isinstance(each, More) else example_as_json(each)

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from strangler.cli.diffs_follow import More, News
 from strangler.cli.diffs_report import Report
 from strangler.cli.terminal import age, clean, count, moment, share, shorten
 from strangler.core.causes import words
@@ -231,11 +232,14 @@ def effect_screen(found: Effect) -> Iterator[RenderableType]:
         yield Text("  hides nothing else")
 
 
-def followed(row: ExampleRow) -> str:
-    """A new mismatch on one line."""
-    one = row.example
+def followed(each: News, now: float) -> str:
+    """A new mismatch, or how many more there were, on one line."""
+    if isinstance(each, More):
+        place = f"{each.row.route}  {each.number:,} more of cause {each.row.id}"
+        return clean(f"{moment(now)}            {place}  {words(each.row.cause)}")
+    one = each.example
     causes = "; ".join(words(cause) for cause in one.causes) or str(one.outcome)
-    return clean(f"{moment(one.at)}  {row.id}  {one.route}  {one.method} {shorten(one.target, _LONGEST_TARGET)}  {causes}")
+    return clean(f"{moment(one.at)}  {each.id}  {one.route}  {one.method} {shorten(one.target, _LONGEST_TARGET)}  {causes}")
 
 
 def indented(part: RenderableType) -> RenderableType:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
@@ -31,6 +32,7 @@ DIFFERS, ONLY_HERE = "≠", "+"
 _CONTEXT = 3  # equal lines shown around a difference
 _MOST_LINES = 2_000  # of a body; more are aligned by nobody
 _MOST_DIFFERENCES = 50
+_ALIKE = 3  # differences at the same place of several items that are shown
 _LONGEST_VALUE = 60
 _INDEX = re.compile(r"\[\d+\]")
 _KIND_WORDS = {
@@ -84,7 +86,7 @@ def screen(
     yield Text()
     yield from _request(example)
     yield Text()
-    yield from _differences(example)
+    yield from _differences(example, whole)
     yield from allowed(ignored)
     yield _answers(example, width, whole)
     yield Text(f"{DIFFERS} differs   {ONLY_HERE} only on this side", "dim")
@@ -101,21 +103,39 @@ def _request(example: Example) -> Iterator[RenderableType]:
         yield Group(*(Text("  " + line.text) for line in body))
 
 
-def _differences(example: Example) -> Iterator[RenderableType]:
+def _differences(example: Example, whole: bool) -> Iterator[RenderableType]:
     if not example.differences:
         return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for title in ("path", "kind", f"control ({example.stratum.control})", f"candidate ({other_side(example)})", "in words"):
         table.add_column(title, overflow="fold")
     told = [one for one in example.differences if one["kind"] in _KIND_WORDS]
-    for one in told[:_MOST_DIFFERENCES]:
+    shown = told if whole else _first_of_each(told)[:_MOST_DIFFERENCES]
+    for one in shown:
         values = (_value(one, side) for side in ("control", "candidate"))
         table.add_row(clean(str(one["path"])), str(one["kind"]), *values, clean(_in_words(one, example.causes)))
     yield table
-    more = len(told[_MOST_DIFFERENCES:]) + sum(int(one.get("count", 0)) for one in example.differences)
-    if more:
-        yield Text(f"and {count(more, 'difference')} more, of which --json has what is stored")
+    if len(shown) < len(told):
+        yield Text(f"and {count(len(told) - len(shown), 'difference')} more of these kinds (--whole shows them)")
+    beyond = sum(int(one.get("count", 0)) for one in example.differences)
+    if beyond:
+        yield Text(f"and {count(beyond, 'difference')} more, which were not kept")
     yield Text()
+
+
+def _first_of_each(differences: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The first few at each place, whatever the index: a list of a hundred items tells no more than three."""
+    seen: Counter[tuple[str, str]] = Counter()
+    first = []
+    for one in differences:
+        seen[_pattern(one), one["kind"]] += 1
+        if seen[_pattern(one), one["kind"]] <= _ALIKE:
+            first.append(one)
+    return first
+
+
+def _pattern(one: Mapping[str, Any]) -> str:
+    return _INDEX.sub("[*]", str(one["path"]))
 
 
 def _value(one: Mapping[str, Any], side: str) -> str:
@@ -125,8 +145,8 @@ def _value(one: Mapping[str, Any], side: str) -> str:
 
 
 def _in_words(one: Mapping[str, Any], causes: Sequence[Cause]) -> str:
-    pattern = _INDEX.sub("[*]", str(one["path"]))
-    cause = next((cause for cause in causes if cause.kind == one["kind"] and cause.pattern in (pattern, one["path"])), None)
+    places = (_pattern(one), one["path"])
+    cause = next((cause for cause in causes if cause.kind == one["kind"] and cause.pattern in places), None)
     said = words(cause).partition(": ")[2] if cause and cause.transform else ""
     return said or _KIND_WORDS[one["kind"]]
 
@@ -152,13 +172,13 @@ class Line:
 
     Attributes:
         place: of the value that begins on it, by which the other side's line is found; "" if only its text tells.
-        head: of what stands above the body, and is always shown.
+        telling: always shown, as the head of an answer and the first differences at a place are.
     """
 
     text: str
     place: str = ""
     mark: str = ""
-    head: bool = False
+    telling: bool = False
 
 
 _NO_BODY = Line("(no body)")
@@ -191,12 +211,16 @@ def _answer(example: Example, role: str) -> list[Line]:
     marks = _marks(example, role)
     took = f" after {view['duration'] * 1000:,.0f} ms" if view.get("duration") else ""
     if view.get("failure"):
-        return [Line(clean(f"no whole answer: {view['failure']}{took}"), "status", DIFFERS, head=True)]
+        return [Line(clean(f"no whole answer: {view['failure']}{took}"), "status", DIFFERS, telling=True)]
     head = [(f"status {view.get('status')}{took}", "status")]
     head += [(f"{name}: {value}", f"header {name.lower()}") for name, value in _headers(view)]
-    lines = [Line(clean(text), place, marks.get(place, ""), head=True) for text, place in head]
-    body = [replace(line, mark=marks.get(line.place, "")) if line.place else line for line in _lines_of(view)]
-    return [*lines, Line("", "body", head=True), *body]
+    lines = [Line(clean(text), place, marks.get(place, ""), telling=True) for text, place in head]
+    first = {_place(one) for one in _first_of_each(example.differences)}
+    body = [
+        replace(line, mark=marks.get(line.place, ""), telling=line.place in first) if line.place else line
+        for line in _lines_of(view)
+    ]
+    return [*lines, Line("", "body", telling=True), *body]
 
 
 def _marks(example: Example, role: str) -> dict[str, str]:
@@ -273,20 +297,22 @@ def _aligned(left: list[Line], right: list[Line]) -> list[_Row]:
 def _alone(line: Line) -> Line:
     """A line that the other side has not: where there are no places to tell by, that is the difference."""
     is_bracket = not line.text.strip(" {}[],")
-    return line if line.place or line.mark or is_bracket else replace(line, mark=DIFFERS)
+    return line if line.place or line.mark or is_bracket else replace(line, mark=DIFFERS, telling=True)
 
 
 def _folded(rows: list[_Row], whole: bool) -> list[_Row]:
     """Rows without the equal ones that stand far from any that differs."""
-    telling = {index for index, row in enumerate(rows) if any(line and (line.mark or line.head) for line in row)}
+    telling = {index for index, row in enumerate(rows) if any(line and line.telling for line in row)}
     near = {index + offset for index in telling for offset in range(-_CONTEXT, _CONTEXT + 1)}
     shown: list[_Row] = []
     for is_near, group in groupby(enumerate(rows), lambda numbered: whole or numbered[0] in near):
         some = [row for _, row in group]
-        shown += some if is_near or len(some) == 1 else [_left_out(len(some))]
+        shown += some if is_near or len(some) == 1 else [_left_out(some)]
     return shown
 
 
-def _left_out(lines: int) -> _Row:
-    note = Line(f"… {count(lines, 'equal line')} (--whole shows them)")
+def _left_out(rows: list[_Row]) -> _Row:
+    differing = sum(any(line and line.mark for line in row) for row in rows)
+    what = f"lines, {differing:,} of which differ as those above" if differing else "equal lines"
+    note = Line(f"… {len(rows):,} {what} (--whole shows them)")
     return note, note

@@ -17,7 +17,9 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 from rich.text import Text
 
-from strangler.cli import diffs, diffs_screen, diffs_show
+from strangler.cli import diffs_screen, diffs_show
+from strangler.cli.diffs_follow import More, News, news
+from strangler.cli.diffs_report import news_as_json
 from strangler.cli.main import cli, main
 from strangler.core.difference import Kind
 from strangler.core.model import Config, Side
@@ -253,41 +255,42 @@ def test_json_keys_stay_as_they_are(run: Run, config: Config) -> None:
 
 
 class TestFollow:
-    def test_new_mismatches_come_as_they_are_stored_and_ctrl_c_ends_it_well(self, config: Config) -> None:
+    def test_new_mismatches_come_as_they_are_stored(self, config: Config) -> None:
         route = config.routes[0]
-        waits = iter([lambda: record(config, batch_of(route, [pair(route, answer({"a": 1}), answer({}))])), None])
+        found = followed(config, lambda: record(config, batch_of(route, [pair(route, answer({"a": 1}), answer({}))])))
+        (new,) = found
+        assert isinstance(new, ExampleRow)
+        assert new.example.causes[0].pattern == "$.a"
 
-        def wait(seconds: float) -> None:
-            act = next(waits)
-            if act is None:
-                raise KeyboardInterrupt
-            act()
-
-        found = diffs.new_examples(lambda: Store.open(config.store, config.folder, read_only=True), wait)
-        assert [next(found).example.causes[0].pattern] == ["$.a"]
-        with pytest.raises(KeyboardInterrupt):
-            next(found)
+    def test_those_that_are_only_counted_are_told_too(self, config: Config) -> None:
+        route = config.routes[0]
+        batch = batch_of(route, some_mismatches(route))
+        batch.examples = batch.examples[:1]
+        example, total, tags = followed(config, lambda: record(config, batch))
+        assert isinstance(example, ExampleRow)
+        assert isinstance(total, More)
+        assert isinstance(tags, More)
+        assert [(each.row.cause.pattern, each.number) for each in (total, tags)] == [("$.total", 6), ("$.tags", 3)]
+        assert diffs_screen.followed(total, NOW).endswith(
+            f"read-order  6 more of cause {total.row.id}  $.total: number became a string"
+        )
+        assert news_as_json(total)["more"] == 6
 
     def test_a_store_that_is_not_there_yet_is_waited_for(self, tmp_path: Path) -> None:
         _, config = configured(tmp_path)
         route = config.routes[0]
-        found = diffs.new_examples(
-            lambda: Store.open(config.store, config.folder, read_only=True),
-            lambda _: record(config, batch_of(route, some_mismatches(route)[:1])),
-        )
-        with closing(found):
-            assert next(found).example.target == "/api/orders/0"
+        (new,) = followed(config, lambda: record(config, batch_of(route, some_mismatches(route)[:1])))
+        assert isinstance(new, ExampleRow)
+        assert new.example.target == "/api/orders/0"
 
     @pytest.mark.parametrize("as_json", [False, True])
-    def test_a_line_each_until_ctrl_c(self, as_json: bool, run: Run, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_line_each_until_ctrl_c_which_ends_it_well(
+        self, as_json: bool, run: Run, config: Config, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         route = config.routes[0]
         again = replace(some_mismatches(route)[0], target="/api/orders/\x1b[2J\u202e")
         steps = iter([lambda: record(config, batch_of(route, [again]))])
-
-        def wait(seconds: float) -> None:
-            next(steps, _interrupt)()
-
-        monkeypatch.setattr("strangler.cli.diffs.time.sleep", wait)
+        monkeypatch.setattr("strangler.cli.diffs.time.sleep", lambda _: next(steps, _interrupt)())
         result = run("--follow", *(["--json"] if as_json else []))
         assert result.exception is None
         line = result.stdout.strip()
@@ -297,6 +300,25 @@ class TestFollow:
         else:
             assert line.endswith("$.total: number became a string")
             assert "read-order" in line
+
+    @pytest.mark.parametrize(("only", "lines"), [(["read-order"], 1), (["search"], 0), (["--cause", "ffff"], 0)])
+    def test_only_what_was_asked_for(
+        self, only: list[str], lines: int, run: Run, config: Config, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        route = config.routes[0]
+        steps = iter([lambda: record(config, batch_of(route, some_mismatches(route)[:1]))])
+        monkeypatch.setattr("strangler.cli.diffs.time.sleep", lambda _: next(steps, _interrupt)())
+        assert len(run("--follow", *only).stdout.splitlines()) == lines
+
+
+def followed(config: Config, *steps: Callable[[], None]) -> list[News]:
+    """What is new after each of some steps."""
+    waits = iter([*steps, _interrupt])
+    found: list[News] = []
+    new = news(lambda: Store.open(config.store, config.folder, read_only=True), lambda _: next(waits)())
+    with pytest.raises(KeyboardInterrupt):
+        found.extend(new)  # what came before the interruption stays
+    return found
 
 
 def _interrupt() -> None:
@@ -319,6 +341,14 @@ class TestShow:
         assert max(map(len, shown.splitlines())) <= 70
         lines = [line.strip() for line in shown.splitlines()]
         assert lines.index('≠   "total": 10.5,') < lines.index("candidate: modern") < lines.index('≠   "total": "10.5",')
+
+    def test_many_items_that_differ_alike_are_told_three_times(self, run: Run, tmp_path: Path) -> None:
+        lists = [{"items": [{"id": number, "n": number + moved} for number in range(9)]} for moved in (0, 1)]
+        shown = stored(run, tmp_path, *map(answer, lists))
+        assert "$.items[2].n" in shown
+        assert "$.items[3].n" not in shown
+        assert "and 6 differences more of these kinds (--whole shows them)" in shown
+        assert "lines, 6 of which differ as those above (--whole shows them)" in shown
 
     def test_whole_shows_the_equal_lines(self, run: Run, config: Config) -> None:
         example = causes(run)["$.total"]["example"]
@@ -541,7 +571,8 @@ def test_every_screen_makes_text_from_outside_harmless_by_itself(columns: int) -
         *diffs_show.screen(row, NOW, columns, ignored=ignored),
         *diffs_screen.cause_screen(cause, [row], NOW),
         *diffs_screen.accept_screen(EVIL, EVIL, [EVIL], Effect(1, 1, 1, {(EVIL, Kind.VALUE): 1}), dry_run=True),
-        Text(diffs_screen.followed(row)),
+        Text(diffs_screen.followed(row, NOW)),
+        Text(diffs_screen.followed(More(cause, 3), NOW)),
     ):
         with terminal.capture() as shown:
             terminal.print(part)
