@@ -62,7 +62,9 @@ def _bytes_of(observation: Observation) -> tuple[bytes, bytes]:
 
 
 def _observed(observation: Observation) -> Head:
-    return {**{name: getattr(observation, name) for name in _OBSERVED}, "headers": _as_text(observation.headers)}
+    head: Head = {name: getattr(observation, name) for name in _OBSERVED}
+    head["headers"] = _as_text(observation.headers)
+    return head
 
 
 def _observation(head: Head, body: bytes, digest: bytes) -> Observation:
@@ -70,12 +72,16 @@ def _observation(head: Head, body: bytes, digest: bytes) -> Observation:
     return Observation(**{name: head[name] for name in _OBSERVED}, headers=headers, body=body, digest=digest)
 
 
-def _as_text(headers: Headers) -> list[list[str]]:
-    return [[name.decode("latin-1"), value.decode("latin-1")] for name, value in headers]
+def _as_text(headers: Headers) -> str:
+    """Names and values, one a line: no parser of HTTP lets a line's end into either (RFC 9110 section 5.5)."""
+    return b"\n".join(part for header in headers for part in header).decode("latin-1")
 
 
-def _as_bytes(headers: list[list[str]]) -> Headers:
-    return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
+def _as_bytes(text: str) -> Headers:
+    if not text:
+        return ()
+    parts = text.encode("latin-1").split(b"\n")
+    return tuple(zip(parts[::2], parts[1::2], strict=True))
 
 
 def _cut(body: bytes, sizes: list[Any]) -> list[bytes]:

@@ -5,9 +5,9 @@ It never waits, never opens a body, and what it cannot hand on it counts as lost
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from strangler.control.cells import Key, Region
+from strangler.control.cells import Region
 from strangler.control.courier import Courier
 from strangler.control.pairs import seal
 from strangler.control.witnessed import (
@@ -35,6 +35,25 @@ from strangler.core.outcome import Outcome
 MOST_VERSIONS = 32  # of modern that one worker tells apart on a route: an answer's header could make up any number
 OTHER = "other"
 _LONGEST_VERSION, _LONGEST_METHOD = 64, 32  # characters
+_MOST_PLACES = 20_000  # remembered
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where pairs count that are alike in route, stage, rules, side, version, method and status.
+
+    Attributes:
+        rules: by which they are compared.
+        version, method: as they are counted.
+        judged, control, candidate: rows about the pairs, and about either arm.
+    """
+
+    rules: Rules
+    version: str
+    method: str
+    judged: int
+    control: int
+    candidate: int
 
 
 class Witness:
@@ -48,15 +67,15 @@ class Witness:
         self._region, self._cells, self._courier = region, region.cells, courier
         self._routes: dict[str, int] = {}
         self._skipped: dict[str, int] = {}
-        self._rows: dict[Key, int] = {}
-        self._versions: dict[str, set[str]] = {}
+        self._places: dict[tuple[object, ...], _Place] = {}
         self._rules: dict[tuple[str, str], Rules] = {}
+        self._versions: dict[str, set[str]] = {}
         self._revision = 0
 
     def use(self, revision: int) -> None:
         """Requests are decided by this revision of the configuration from now on."""
         self._revision = revision
-        self._rules = {}
+        self._rules, self._places = {}, {}
 
     def seen(self, route: Route) -> None:
         """A request of a route has come."""
@@ -72,7 +91,10 @@ class Witness:
     def paired(self, pair: Pair, route: Route) -> None:
         """Both answers to it are there. If anything is wrong here, that is an end as well, and then raised."""
         try:
-            self._weigh(self._told_apart(pair), route)
+            if pair.again:
+                self._asked_again(pair, route)
+            else:
+                self._weigh(pair, route)
         except BaseException:
             if not pair.again:
                 self.skipped(route, "engine_error")
@@ -80,26 +102,56 @@ class Witness:
 
     def _weigh(self, pair: Pair, route: Route) -> None:
         """Does nothing after the one step that counts the pair or hands it on."""
-        glance = same(pair, self._rules_of(pair, route))
-        if pair.again:
-            self._asked_again(pair, glance)
-            return
-        self._time(pair, str(pair.control_side), pair.control)
-        self._time(pair, str(pair.candidate_side), pair.candidate)
+        key = (pair.route, pair.stage, pair.rules, pair.control_side, pair.version, pair.method, pair.control.status)
+        place = self._places.get(key) or self._find(key, pair, route)
+        glance = same(pair, place.rules)
+        self._time(place.control, pair.control)
+        self._time(place.candidate, pair.candidate)
         if glance is Quick.BODY_CAP:
             self.skipped(route, glance.value)
         elif glance is not Quick.LOOK:
-            self._judge(pair, Outcome(glance.value))
-        elif not self._courier.hand(pair.route, seal(pair, self._revision)):
+            outcome = Outcome.MATCH if glance is Quick.MATCH else Outcome.CANDIDATE_FAILED
+            self._cells[place.judged + judged_cell(outcome, pair.repeated)] += 1
+        elif not self._hand(pair.route, pair, place.version, place.method):
             self._cells[self._row_of(pair.route) + QUEUE] += 1
 
-    def _asked_again(self, pair: Pair, glance: Quick) -> None:
+    def _asked_again(self, pair: Pair, route: Route) -> None:
         row = self._row_of(pair.route)
+        glance = same(pair, self._rules_of(pair, route))
         self._cells[row + AGAIN] += 1
         if glance is Quick.MATCH:
             self._cells[row + AGAIN_EQUAL] += 1
-        elif glance is Quick.LOOK and not self._courier.hand("", seal(pair, self._revision)):
+        elif glance is Quick.LOOK and not self._hand("", pair, *self._told_apart(pair)):
             self._cells[row + AGAIN_QUEUE] += 1
+
+    def _hand(self, counted: str, pair: Pair, version: str, method: str) -> bool:
+        if (version, method) != (pair.version, pair.method):
+            pair = replace(pair, version=version, method=method)
+        return self._courier.hand(counted, seal(pair, self._revision))
+
+    def _time(self, row: int, answer: Observation) -> None:
+        if answer.failure:
+            self._cells[row + FAILURES] += 1
+            return
+        self._cells[row + bucket(answer.duration)] += 1
+        self._cells[row + MICROSECONDS] += int(answer.duration * 1_000_000)
+
+    def _find(self, key: tuple[object, ...], pair: Pair, route: Route) -> _Place:
+        version, method = self._told_apart(pair)
+        about = (pair.route, pair.stage)
+        stratum = (*about, str(pair.control_side), pair.rules, version, method, pair.control.status_class)
+        place = _Place(
+            self._rules_of(pair, route),
+            version,
+            method,
+            self._region.row((PAIRS, *stratum)),
+            self._region.row((ARM, *about, version, str(pair.control_side))),
+            self._region.row((ARM, *about, version, str(pair.candidate_side))),
+        )
+        if len(self._places) >= _MOST_PLACES:
+            self._places.clear()
+        self._places[key] = place
+        return place
 
     def _rules_of(self, pair: Pair, route: Route) -> Rules:
         """Made ready at the first pair: that costs more than many comparisons."""
@@ -108,38 +160,16 @@ class Witness:
             rules = self._rules[pair.route, pair.rules] = rules_for(route)
         return rules
 
-    def _judge(self, pair: Pair, outcome: Outcome) -> None:
-        key = (PAIRS, pair.route, pair.stage, str(pair.control_side), pair.rules, pair.version, pair.method)
-        row = self._row((*key, pair.control.status_class))
-        self._cells[row + judged_cell(outcome, pair.repeated)] += 1
-
-    def _time(self, pair: Pair, side: str, answer: Observation) -> None:
-        row = self._row((ARM, pair.route, pair.stage, pair.version, side))
-        if answer.failure:
-            self._cells[row + FAILURES] += 1
-            return
-        self._cells[row + bucket(answer.duration)] += 1
-        self._cells[row + MICROSECONDS] += int(answer.duration * 1_000_000)
-
-    def _told_apart(self, pair: Pair) -> Pair:
-        """With a version and a method that there are not too many of, and that fit into a row's key."""
-        version, method = pair.version, pair.method[:_LONGEST_METHOD]
+    def _told_apart(self, pair: Pair) -> tuple[str, str]:
+        """A version and a method that there are not too many of, and that fit into a row's key."""
         known = self._versions.setdefault(pair.route, {"", OTHER})
-        if version not in known:
-            version = "".join(each if " " <= each <= "~" else "?" for each in version[:_LONGEST_VERSION])
-            if len(known) < MOST_VERSIONS:
-                known.add(version)
-            version = version if version in known else OTHER
-        return pair if (version, method) == (pair.version, pair.method) else replace(pair, version=version, method=method)
+        version = "".join(each if " " <= each <= "~" else "?" for each in pair.version[:_LONGEST_VERSION])
+        if len(known) < MOST_VERSIONS:
+            known.add(version)
+        return version if version in known else OTHER, pair.method[:_LONGEST_METHOD]
 
     def _row_of(self, route: str) -> int:
         row = self._routes.get(route)
         if row is None:
             row = self._routes[route] = self._region.row((ROUTE, route))
-        return row
-
-    def _row(self, key: Key) -> int:
-        row = self._rows.get(key)
-        if row is None:
-            row = self._rows[key] = self._region.row(key)
         return row

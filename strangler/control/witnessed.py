@@ -62,7 +62,7 @@ ARM_CELLS = FAILURES + 1
 
 def judged_cell(outcome: Outcome, repeated: bool) -> int:
     """The cell of a row about pairs."""
-    return 2 * JUDGED.index(outcome) + repeated
+    return (2 if outcome is Outcome.CANDIDATE_FAILED else 0) + repeated
 
 
 def bucket(seconds: float) -> int:

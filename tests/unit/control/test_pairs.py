@@ -13,7 +13,8 @@ from strangler.core.observation import Observation, Pair
 
 from .given import PAIR
 
-HEADERS = st.lists(st.tuples(st.binary(), st.binary())).map(tuple)
+LINES = st.binary().map(lambda line: line.replace(b"\n", b""))
+HEADERS = st.lists(st.tuples(st.binary(min_size=1).map(lambda name: name.replace(b"\n", b"-")), LINES)).map(tuple)
 SECONDS = st.floats(0, 1e9)
 WORDS = st.text(st.characters(codec="utf-8"))
 OBSERVATIONS = st.builds(
@@ -46,7 +47,13 @@ def test_nonsense_is_no_pair(frame: bytes) -> None:
 
 def test_a_damaged_pair_is_none() -> None:
     [(head, body)] = Frames().feed(pack(PAIR))
-    damages: list[dict[str, Any]] = [{"control": None}, {"control_side": "both"}, {"headers": [["é€", ""]]}, {"sizes": [1]}]
+    damages: list[dict[str, Any]] = [
+        {"control": None},
+        {"control_side": "both"},
+        {"headers": "é€\n"},
+        {"headers": "a"},
+        {"sizes": [1]},
+    ]
     for damage in damages:
         with pytest.raises(FrameError):
             unpack(encode({**head, **damage}, body))
