@@ -46,14 +46,14 @@ from strangler.core.model import (
 from strangler.core.spec.kinds import boolean, choice, duration, integer, number, optional, percent, size, text
 from strangler.core.spec.section import Either, Field, ListOf, MapOf, Section
 
-TREAT_EQUAL = {
-    "null_missing": "a member that is null, and one that is not there",
-    "number_string": "a number, and a text that says it",
-    "case": "texts in upper and in lower case",
-    "trailing_slash": "texts with and without a slash at the end",
-    "whitespace": "texts that differ in how much white space there is, or have some at an edge",
-    "empty_null": "null, and an empty text, list or object",
-}
+TREAT_EQUAL = (
+    "null_missing",  # a member that is null, and one that is not there
+    "number_string",  # a number, and a text that says it
+    "case",  # texts in upper and in lower case
+    "trailing_slash",  # texts with and without a slash at the end
+    "whitespace",  # texts that differ in how much white space there is, or have some at an edge
+    "empty_null",  # null, and an empty text, list or object
+)
 DETECT = ("email", "card", "jwt")
 
 
