@@ -69,12 +69,15 @@ class Database:
         """Do `work` in one snapshot. Raises DatabaseError."""
         return self._persistently(work, self.engine.execution_options(**self.reads).connect)
 
-    def writing(self, work: Callable[[Connection], T]) -> T:
+    def writing(self, work: Callable[[Connection], T], *, durable: bool = False) -> T:
         """Do `work` in a transaction that no other writer overlaps, committed as a whole or not at all.
 
         `work` is done again if the transaction could not be, for as long as patience lasts. Raises DatabaseError.
+
+        Args:
+            durable: what was committed survives a power cut too.
         """
-        return self._persistently(work, self.engine.execution_options(locking=True).begin)
+        return self._persistently(work, self.engine.execution_options(locking=True, durable=durable).begin)
 
     def outside(self, *statements: str) -> None:
         """Statements that no transaction may surround. Raises DatabaseError."""
@@ -216,7 +219,8 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 # NORMAL: in a power cut the last transactions may be lost, whole, and nothing else; a killed process loses none. Evidence
-# needs no more, and FULL would wait for the disk once a second. auto_vacuum comes before the first page is written.
+# needs no more, and FULL would wait for the disk once a second; what must not be lost asks for it. auto_vacuum comes before
+# the first page is written.
 _WRITABLE = (
     "auto_vacuum = INCREMENTAL",
     "journal_mode = WAL",
@@ -229,6 +233,8 @@ _READ_ONLY = ("query_only = ON",)
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
+    if options.get("locking"):
+        connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get('durable') else 'NORMAL'}")
     if not options.get("bare"):
         connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("locking") else "BEGIN")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
     ForeignKey,
@@ -46,7 +47,7 @@ def _number(name: str, **options: Any) -> Column[int]:
     return Column(name, _Number, nullable=False, **options)
 
 
-def _seconds(name: str) -> Column[float]:
+def _double(name: str) -> Column[float]:
     return Column(name, Double, nullable=False)
 
 
@@ -60,7 +61,7 @@ runs = Table(
     metadata,
     _number("number", primary_key=True),
     _text("instance"),
-    _seconds("started"),
+    _double("started"),
     _text("version"),
     Column("ended", Double),
     _text("alive"),  # JSON list of incarnations
@@ -111,8 +112,8 @@ causes = Table(
     _text("id", unique=True),
     *map(_text, ("route", "rules", "version", "pattern", "kind", "transform")),
     _number("count"),
-    _seconds("first_seen"),
-    _seconds("last_seen"),
+    _double("first_seen"),
+    _double("last_seen"),
     _text("state"),
     UniqueConstraint("route", "rules", "version", "pattern", "kind", "transform"),
 )
@@ -166,4 +167,28 @@ noise = Table(
     *(_text(name, primary_key=True) for name in ("route", "pattern")),
     _text("observed"),  # JSON object
     sqlite_with_rowid=False,
+)
+
+# Every flip and hold, only ever added to. `id` was made by whoever wrote the entry: the same one, handed in twice, is one.
+journal = Table(
+    "strangler_journal",
+    metadata,
+    _number("number", primary_key=True),
+    _text("id", unique=True),
+    _text("kind"),
+    _text("flip"),
+    _double("at"),
+    _text("actor"),
+    _text("route"),
+    _text("before_stage"),
+    _double("before_weight"),
+    _text("after_stage"),
+    _double("after_weight"),
+    _text("reason"),
+    Column("forced", Boolean, nullable=False),
+    _text("verdict"),
+    _text("evidence"),  # JSON list
+    _text("digest"),
+    Index(None, "route", "at"),
+    sqlite_autoincrement=True,
 )

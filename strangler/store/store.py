@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from secrets import token_hex
 
 from sqlalchemy import Connection, func, select, update
 
 from strangler.core.errors import DatabaseError
+from strangler.core.journal import Entry
 from strangler.core.ledger import Ledger, total
 from strangler.core.model import Retention
 from strangler.core.records import Batch
-from strangler.store import reading, schema
+from strangler.store import journal, reading, schema
 from strangler.store.adding import insert
 from strangler.store.balance import ledgers
 from strangler.store.database import PATIENCE, Database, connect, in_memory
@@ -180,6 +182,15 @@ class Store:
     def runs(self, limit: int = 50) -> list[Run]:
         """Runs, the newest first."""
         return self._database.reading(lambda connection: reading.runs(connection, limit))
+
+    def append(self, entries: Iterable[Entry]) -> None:
+        """Add entries to the journal; those that are there already are left as they are. What is there then, stays."""
+        kept = list(entries)
+        self._database.writing(lambda connection: journal.append(connection, kept), durable=True)
+
+    def journal(self, route: str | None = None, since: float | None = None, limit: int | None = None) -> list[Entry]:
+        """Entries of the journal, oldest first, from `since` on (seconds since 1970); the last `limit` of them."""
+        return self._database.reading(lambda connection: journal.read(connection, route, since, limit))
 
     def retain(self, retention: Retention, now: float) -> Retained:
         """Remove examples that are too old or too many, and count what is older than two days by the hour.

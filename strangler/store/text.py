@@ -13,8 +13,12 @@ def clean(text: str) -> str:
     """The text with what cannot be kept replaced, and what is too long cut; two that differ still do then."""
     if len(text) <= LONGEST and not _UNFIT.search(text):
         return text
-    fit = _UNFIT.sub("\ufffd", text)
-    return f"{fit[: LONGEST - 17]}…{blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=8).hexdigest()}"
+    return f"{fit(text)[: LONGEST - 17]}…{blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=8).hexdigest()}"
+
+
+def fit(text: str) -> str:
+    """The text with what cannot be kept replaced, as long as it is."""
+    return _UNFIT.sub("\ufffd", text)
 
 
 def digest(*parts: str) -> str:
