@@ -50,7 +50,6 @@ class Leg:
         "_introducing",
         "_lane",
         "_pool",
-        "_retried",
         "_shadowing",
         "_side",
         "_started",
@@ -62,7 +61,7 @@ class Leg:
 
     def __init__(self, shadowing: Shadowing, copy: Copy, lane: Lane, pool: Pool, target: bytes, side: Side, again: bool) -> None:
         self.over = False
-        self.deadline = pool.proxy.deadlines.now + copy.route.shadow.timeout
+        self.deadline = shadowing.loop.time() + copy.route.shadow.timeout  # not the last tick's: it may be short
         self._shadowing = shadowing
         self._copy = copy
         self._lane = lane
@@ -73,7 +72,6 @@ class Leg:
         self._connection: UpstreamConnection | None = None
         self._user: bytes | None = None
         self._introducing = False
-        self._retried = False
         self._head = b""
         self._started = perf_counter()
         self._first_byte = 0.0
@@ -214,9 +212,8 @@ class Leg:
         if self.over or connection is None:
             return
         stale = connection.reused and reason is reasons.RESET and not connection.reader.started
-        if stale and not self._retried and self._copy.inbound.method in SAFE_METHODS:
-            self._retried = True
-            self._send(fresh=True)
+        if stale and self._copy.inbound.method in SAFE_METHODS:
+            self._send(fresh=True)  # and not a third time: that connection is not a pooled one
         else:
             self._fail(reasons.TRUNCATED if self._first_byte and reason is reasons.RESET else reason, stale)
 

@@ -104,13 +104,14 @@ class Shadowing:
 
     Attributes:
         budget: of bytes, for all copies.
+        loop: whose clock counts.
     """
 
     def __init__(self, proxy: Proxy, witness: Witness) -> None:
         self.budget = Budget(MOST_BYTES)
         self._proxy = proxy
         self._witness = witness
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._queue: deque[Copy] = deque()
         self._serving = False
         self._legs: set[Leg] = set()
@@ -194,7 +195,7 @@ class Shadowing:
         self._queue.append(copy)
         if not self._serving:
             self._serving = True
-            self._loop.call_soon(self._serve)
+            self.loop.call_soon(self._serve)
 
     def lane(self, route: Route, routing: Routing) -> Lane:
         """What is known of a route."""
@@ -255,7 +256,7 @@ class Shadowing:
             copy.leave()
         if self._queue and not self._serving:
             self._serving = True
-            self._loop.call_soon(self._serve)
+            self.loop.call_soon(self._serve)
         self._tell_quiet()
 
     def _drop(self, copy: Copy, reason: str) -> None:

@@ -293,6 +293,24 @@ async def test_the_candidate_has_its_own_host(opened_stand: Open) -> None:
     assert "Host: shop.example" in lines_of(stand.control.heads[0])
 
 
+async def test_control_has_its_own_host_too(opened_stand: Open) -> None:
+    stand: Stand = await opened_stand(host="legacy.example", modern_more={"host": "preserve"})
+    candidate = stand.candidate(CANDIDATE)
+    await stand.ask()
+    await stand.ledger.pair()
+    assert "Host: legacy.example" in lines_of(stand.control.heads[0])
+    assert "Host: shop.example" in lines_of(candidate.heads[0])
+
+
+async def test_what_would_change_the_method_does_not_reach_modern(opened_stand: Open) -> None:
+    stand: Stand = await opened_stand()
+    candidate = stand.candidate(CANDIDATE)
+    await stand.ask("X-HTTP-Method-Override: DELETE")
+    await stand.ledger.pair()
+    assert b"Override" in stand.control.heads[0]
+    assert b"Override" not in candidate.heads[0]
+
+
 ADAPT = Adapt(
     AdaptRequest("/v2/orders/{id}", {"x-tenant": "main"}, ("x-old",)),
     AdaptResponse({parse_pattern("$.name"): parse_pattern("$.fullName")}),
@@ -389,6 +407,15 @@ async def test_noise_is_learned_outside_the_sample_too_and_counted_apart(opened_
     assert stand.modern.untouched
 
 
+async def test_noise_that_was_learned_ends_nothing_in_the_ledger(opened_stand: Open) -> None:
+    stand: Stand = await opened_stand(noise=Noise(True, Share(1.0)))  # and the candidate says nothing
+    await stand.ask()
+    await eventually(lambda: bool(stand.ledger.again))
+    assert stand.ledger.open
+    await stand.scene.proxy.stop(0)
+    assert stand.ledger.reasons == ["stopping"]
+
+
 async def test_no_write_is_made_twice_to_learn_noise(opened_stand: Open) -> None:
     stand: Stand = await opened_stand(noise=Noise(True, Share(1.0)), methods=("POST",))
     stand.candidate(CANDIDATE)
@@ -416,6 +443,17 @@ async def test_a_new_table_has_its_copies_sent_to_a_new_candidate(opened_stand: 
     assert "Host: new.example" in lines_of(await new.head())
     new.send(CANDIDATE)
     await stand.ledger.close()
+
+
+async def test_connections_outlive_a_table_that_leaves_the_candidate_as_it_is(opened_stand: Open) -> None:
+    stand: Stand = await opened_stand()
+    candidate = stand.candidate(CANDIDATE)
+    client = await stand.ask()
+    await stand.ledger.close()
+    stand.scene.proxy.use(Table(stand.scene.proxy.routing.table.config))
+    await stand.ask(client=client)
+    await stand.ledger.close()
+    assert (len(candidate.heads), candidate.wires) == (2, 1)
 
 
 async def test_what_no_route_copies_is_not_in_the_ledger(opened_stand: Open) -> None:

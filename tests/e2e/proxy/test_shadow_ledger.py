@@ -14,7 +14,7 @@ from strangler.core.jsonpath import parse_pattern
 from strangler.core.model import Adapt, AdaptRequest, AdaptResponse, Fallback, Identity, Limits, Noise, Route, Stage, Timeouts
 from strangler.core.observation import Pair
 from strangler.core.units import Seconds, Share
-from strangler.proxy import proxy, shadowing
+from strangler.proxy import Proxy, proxy, shadowing
 from strangler.proxy.identities import Inquirer
 from strangler.proxy.key import VARIABLE
 
@@ -218,15 +218,18 @@ async def test_a_loop_that_is_late_drops_copies_first(opened_stand: Open, monkey
 
 
 async def test_many_copies_are_sent_in_several_turns(opened_stand: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shadowing, "AT_ONCE", 1)
+    monkeypatch.setattr(shadowing, "AT_ONCE", 2)
     stand: Stand = await opened_stand()
-    stand.candidate(CANDIDATE)
+    stand.shadowing._serving = True  # nobody serves the queue yet
     client = await stand.scene.dial()
-    client.send(request() * 10)
-    for _ in range(10):
+    client.send(request() * 7)
+    for _ in range(7):
         await client.message()
+    stand.candidate(CANDIDATE)
+    stand.shadowing._serve()
+    assert (len(stand.shadowing._legs), len(stand.shadowing._queue)) == (2, 5)
     await stand.ledger.close()
-    assert len(stand.ledger.pairs) == 10
+    assert len(stand.ledger.pairs) == 7
 
 
 async def test_shadow_requests_of_one_worker_are_bounded(opened_stand: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,12 +316,15 @@ async def test_a_witness_that_fails_is_only_counted(opened: Open) -> None:
 
 
 class Faulty:
-    """Identities with an error in one place."""
+    """Identities with an error in one place; it looks what the clients are at when it is asked."""
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, proxy: Proxy) -> None:
         self.place = place
+        self.proxy = proxy
+        self.served: list[bool] = []
 
     def introduce(self, inquirer: Inquirer, *about: object) -> None:
+        self.served += [client.passage is None for client in self.proxy.clients]
         if self.place == "introduce":
             raise RuntimeError(self.place)
         inquirer.introduced(b"user")
@@ -334,11 +340,13 @@ class Faulty:
 async def test_an_error_of_ours_is_an_end_too(opened_stand: Open, place: str) -> None:
     """One where the shadow request begins, and one when it has its connection."""
     stand: Stand = await opened_stand(faults=1)
-    routing: Any = replace(stand.scene.proxy.routing, identities={"modern": Faulty(place)}, extras=True)
+    faulty = Faulty(place, stand.scene.proxy)
+    routing: Any = replace(stand.scene.proxy.routing, identities={"modern": faulty}, extras=True)
     stand.scene.proxy.routing = routing
     stand.candidate(CANDIDATE)
     await stand.ask()
     assert await stand.ledger.skip() == "engine_error"
+    assert faulty.served == [True], "a copy that is sent before the client is done with"
 
 
 # All at once.
