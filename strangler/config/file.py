@@ -5,6 +5,9 @@ moment and after any crash, finds the old text or the new one, whole. Writers of
 file, which the kernel drops when its holder dies. What was read is compared with what is there under that lock, as the
 last thing before the rename.
 
+`overwrite` is for a disk on which there is no room for a second file, and only for those who cannot wait: it changes the
+bytes where they are.
+
 What remains: an editor knows nothing of the lock. A save that falls between the comparison and the rename (one read of
 the file, some ten microseconds) is overwritten. POSIX has no rename that compares, so the window can only be small.
 A rename also gives the name a new inode: other hard links of the file keep the old text.
@@ -19,9 +22,9 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -35,6 +38,10 @@ _RETRY = Seconds(0.02)
 
 class FileError(UsageError):
     """The file cannot be read or replaced, whatever it holds."""
+
+
+class NoRoomError(FileError):
+    """The disk is full; nothing was written."""
 
 
 class ConflictError(Refusal):
@@ -102,39 +109,136 @@ def read(path: Path) -> Snapshot:
     return Snapshot(path, real, data, mark + text)
 
 
+def _nothing(data: bytes) -> None:
+    """Nobody wants to know."""
+
+
 def write(snapshot: Snapshot, text: str, *, wait: Seconds = LOCK_WAIT, disk: Disk | None = None) -> Snapshot:
-    """Put `text` in the place of what was read. On any error the file is as it was, and no other file is left behind.
+    """Put `text` in the place of what was read: `put`, in a turn of its own. What has the text already is not written.
+
+    Raises what `turn` and `put` raise.
+    """
+    if text.encode("utf-8") == snapshot.data:
+        return snapshot
+    with turn(snapshot, wait=wait):
+        return put(snapshot, text, disk=disk)
+
+
+@contextmanager
+def turn(snapshot: Snapshot, *, wait: Seconds = LOCK_WAIT) -> Iterator[None]:
+    """Be the only one of ours who writes the file.
+
+    Raises:
+        BusyError: another process held the lock for all of `wait`.
+        FileError: there can be no lock; the message says what to do.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(_locked(snapshot, wait))
+        except OSError as error:
+            raise FileError(_unwritable(snapshot.path, error)) from None
+        yield
+
+
+def put(snapshot: Snapshot, text: str, *, intend: Callable[[bytes], None] = _nothing, disk: Disk | None = None) -> Snapshot:
+    """Put `text` in the place of what was read, in one's `turn`. On any error the file is as it was, and no other file is
+    left behind.
 
     Mode, owner and, where the file system has them, extended attributes stay. Symbolic links stay: what they point to
     is replaced. A file without any write permission is left alone, even by root.
 
+    Args:
+        intend: called when the new text is on the disk beside the old one, which is still what was read: nothing but the
+            rename is left to do. What it raises leaves the file as it is.
+
     Raises:
         ConflictError: the file is not what was read.
-        BusyError: another process held the lock for all of `wait`.
+        NoRoomError: the disk is full.
         FileError: the file cannot be replaced where it is; the message says what to do.
     """
     data = text.encode("utf-8")
-    if data == snapshot.data:
-        return snapshot
-    try:
-        with _locked(snapshot, wait):
-            _sweep(snapshot.real)
-            _replace(snapshot, data, disk or Disk())
-    except OSError as error:
-        raise FileError(_unwritable(snapshot.path, error)) from None
+    with _said(snapshot):
+        _sweep(snapshot.real)
+        _replace(snapshot, data, intend, disk or Disk())
     return Snapshot(snapshot.path, snapshot.real, data, text)
 
 
-def _replace(snapshot: Snapshot, data: bytes, disk: Disk) -> None:
+def overwrite(snapshot: Snapshot, text: str, *, intend: Callable[[bytes], None] = _nothing, disk: Disk | None = None) -> Snapshot:
+    """Put `text` over what was read, in the same file and in one's `turn`: it needs no room, or next to none.
+
+    Lines that become shorter are filled up with spaces, so that nothing moves, and what is written is a few bytes in one
+    call. Text that becomes longer takes what room is left in the file's last block, or fails before anything is changed.
+    A power failure may leave a file between the two, which `put` does not. Arguments and errors are those of `put`.
+    """
+    disk, data = disk or Disk(), filled(snapshot.data, text.encode("utf-8"))
+    with _said(snapshot):
+        _writable(snapshot, _unchanged(snapshot))
+        file = os.open(snapshot.real, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            held = _lengthened(file, snapshot, len(data), disk)
+            intend(data)
+            _unchanged(held)
+            start = next((at for at, (old, new) in enumerate(zip(held.data, data, strict=True)) if old != new), len(data))
+            end = len(data)
+            while end > start and held.data[end - 1] == data[end - 1]:
+                end -= 1
+            os.lseek(file, start, os.SEEK_SET)
+            _write_all(file, data[start:end], disk)
+            disk.sync(file)
+        finally:
+            os.close(file)
+    return Snapshot(snapshot.path, snapshot.real, data, data.decode("utf-8"))
+
+
+def filled(old: bytes, new: bytes) -> bytes:
+    """The new text, at least as long as the old one: with spaces at the ends of lines if it has the same lines, else with
+    line ends behind the last one."""
+    before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    if len(before) == len(after) and all(len(line) >= len(other) for line, other in zip(before, after, strict=True)):
+        return b"".join(map(_filled_line, before, after))
+    return new + b"\n" * (len(old) - len(new))
+
+
+def _filled_line(old: bytes, new: bytes) -> bytes:
+    words = new.rstrip(b"\r\n")
+    return words + b" " * (len(old) - len(new)) + new[len(words) :]
+
+
+def _lengthened(file: int, snapshot: Snapshot, length: int, disk: Disk) -> Snapshot:
+    """Take the room that is needed, as empty lines at the end, before anything is changed."""
+    more = b"\n" * (length - len(snapshot.data))
+    if not more:
+        return snapshot
+    os.lseek(file, 0, os.SEEK_END)
+    try:
+        _write_all(file, more, disk)
+        disk.sync(file)
+    except OSError:
+        os.ftruncate(file, len(snapshot.data))
+        raise
+    return replace(snapshot, data=snapshot.data + more)
+
+
+@contextmanager
+def _said(snapshot: Snapshot) -> Iterator[None]:
+    """Say in our words what went wrong."""
+    try:
+        yield
+    except OSError as error:
+        kind = NoRoomError if error.errno in (errno.ENOSPC, errno.EDQUOT) else FileError
+        raise kind(_unwritable(snapshot.path, error)) from None
+
+
+def _replace(snapshot: Snapshot, data: bytes, intend: Callable[[bytes], None], disk: Disk) -> None:
     before = _unchanged(snapshot)
-    if not before.st_mode & 0o222:
-        raise FileError(f"{snapshot.path} is read-only: run chmod u+w on it, or change it where it comes from")
+    _writable(snapshot, before)
     temporary = _temporary(snapshot.real)
     try:
         with _created(temporary, disk) as file:
             _write_all(file, data, disk)
             _dress(file, before, snapshot, disk)
             disk.sync(file)
+        intend(data)
         if _attributes(_unchanged(snapshot)) != _attributes(before):
             raise ConflictError(snapshot.path)
         disk.replace(temporary, snapshot.real)
@@ -143,6 +247,11 @@ def _replace(snapshot: Snapshot, data: bytes, disk: Disk) -> None:
             temporary.unlink()
         raise
     _sync_folder(snapshot, disk)
+
+
+def _writable(snapshot: Snapshot, status: os.stat_result) -> None:
+    if not status.st_mode & 0o222:
+        raise FileError(f"{snapshot.path} is read-only: run chmod u+w on it, or change it where it comes from")
 
 
 def _unchanged(snapshot: Snapshot) -> os.stat_result:

@@ -10,14 +10,28 @@ import os
 import signal
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from strangler.config.edit import Change, edit
-from strangler.config.file import BusyError, ConflictError, Disk, FileError, Snapshot, _locked, read, write
+from strangler.config.file import (
+    BusyError,
+    ConflictError,
+    Disk,
+    FileError,
+    NoRoomError,
+    Snapshot,
+    _locked,
+    filled,
+    overwrite,
+    put,
+    read,
+    turn,
+    write,
+)
 from strangler.core.model import Stage
 from strangler.core.spec.node import DocumentError
 from strangler.core.units import Seconds, Share
@@ -416,3 +430,116 @@ def join_after(process: multiprocessing.process.BaseProcess, seconds: float) -> 
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     assert join(process) == -signal.SIGKILL
+
+
+class Full(Disk):
+    """A disk with no room for another file, nor for so many bytes more in this one."""
+
+    def __init__(self, slack: int = 0) -> None:
+        self.slack = slack
+        self.writes: list[int] = []
+
+    def create(self, path: Path) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def write(self, file: int, data: bytes) -> int:
+        beyond = os.lseek(file, 0, os.SEEK_CUR) + len(data) - os.fstat(file).st_size
+        if beyond > self.slack:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.slack -= max(beyond, 0)
+        self.writes.append(len(data))
+        return super().write(file, data)
+
+
+ROUTES = """\
+version: 1
+defaults: {stage: shadow}
+routes:
+  - {name: a, match: {path: /a}, stage: canary, weight: 25%}  # who
+  - name: b
+    match: {path: /b}
+    stage: modern\r
+    weight: 12.5%
+  - {name: c, match: {path: /c}}
+"""
+
+
+class TestOverwrite:
+    @pytest.mark.parametrize(
+        ("changes", "bytes_written"),
+        [
+            ([Change("a", stage=Stage.SHADOW)], 6),
+            ([Change("b", stage=Stage.LEGACY)], 6),
+            ([Change("a", weight=Share(0.0))], 11),
+            ([Change("a", weight=Share(0.01)), Change("b", weight=Share(0.0))], None),
+            ([Change("a", stage=Stage.LEGACY), Change("b", stage=Stage.SHADOW)], None),
+        ],
+    )
+    def test_needs_no_room_for_what_is_not_longer(self, path: Path, changes: list[Change], bytes_written: int | None) -> None:
+        path.write_bytes(ROUTES.encode())
+        inode, wanted = path.stat(), edit(ROUTES, changes)
+        disk, snapshot = Full(), read(path)
+        with turn(snapshot):
+            with pytest.raises(NoRoomError):
+                put(snapshot, wanted, disk=disk)
+            written = overwrite(snapshot, wanted, disk=disk)
+        assert written == read(path)
+        assert (path.stat().st_ino, path.stat().st_size) == (inode.st_ino, inode.st_size)
+        assert [line.rstrip() for line in written.text.splitlines()] == [line.rstrip() for line in wanted.splitlines()]
+        assert edit(written.text, changes) == written.text, "it has what was asked for"
+        assert disk.writes if bytes_written is None else disk.writes == [bytes_written]
+
+    def test_takes_the_room_it_needs_before_it_changes_anything(self, path: Path) -> None:
+        path.write_text(ROUTES)
+        wanted = edit(path.read_text(), [Change("c", stage=Stage.LEGACY)])
+        with turn(read(path)):
+            with pytest.raises(NoRoomError, match="no space left"):
+                overwrite(read(path), wanted, disk=Full(3))
+            assert path.read_text() == ROUTES.replace("\r", "")
+            overwrite(read(path), wanted, disk=Full(100))
+        assert path.read_text() == wanted
+
+    def test_what_is_shorter_by_lines_ends_with_empty_ones(self) -> None:
+        assert filled(b"a\nb\nc\n", b"a\nc\n") == b"a\nc\n\n\n"
+
+    def test_what_was_changed_meanwhile_is_left_alone(self, path: Path) -> None:
+        snapshot = read(path)
+        path.write_text("mine: 1\n")
+        with turn(snapshot), pytest.raises(ConflictError):
+            overwrite(snapshot, NEW)
+        assert path.read_text() == "mine: 1\n"
+
+    def test_a_read_only_file_is_left_alone(self, path: Path) -> None:
+        path.chmod(0o444)
+        with turn(read(path)), pytest.raises(FileError, match="is read-only"):
+            overwrite(read(path), NEW)
+        assert path.read_text() == OLD
+
+
+@pytest.mark.parametrize("writing", [put, overwrite])
+class TestIntention:
+    def test_is_said_when_nothing_but_the_change_is_left_to_do(self, path: Path, writing: Callable[..., Snapshot]) -> None:
+        said: list[tuple[bytes, str]] = []
+        with turn(read(path)):
+            writing(read(path), NEW, intend=lambda data: said.append((data, path.read_text())))
+        assert said == [(NEW.encode(), OLD)]
+
+    def test_what_it_raises_leaves_all_as_it_was(self, path: Path, writing: Callable[..., Snapshot]) -> None:
+        def refuse(_: bytes) -> None:
+            raise FileError("not now")
+
+        with turn(read(path)), pytest.raises(FileError, match="not now"):
+            writing(read(path), NEW, intend=refuse)
+        assert (path.read_text(), names(path)) == (OLD, {"routes.yaml"})
+
+    def test_a_save_in_the_last_moment_is_not_lost(self, path: Path, writing: Callable[..., Snapshot]) -> None:
+        with turn(read(path)), pytest.raises(ConflictError):
+            writing(read(path), NEW, intend=lambda _: path.write_text("mine: 1\n"))
+        assert path.read_text() == "mine: 1\n"
+
+
+def test_a_turn_keeps_others_out(path: Path) -> None:
+    with turn(read(path)), pytest.raises(BusyError):
+        write(read(path), NEW, wait=Seconds(0))
+    write(read(path), NEW, wait=Seconds(0))
+    assert path.read_text() == NEW
