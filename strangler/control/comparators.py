@@ -140,12 +140,11 @@ class _Seat(asyncio.Protocol):
 
     def _heard(self, head: Head) -> None:
         self._unwatch()
-        if head["is"] == "ready":
-            self.ready = True
-        elif self.jobs:
-            job = self.jobs.popleft()
-            if self.jobs:
-                self._watch(self.pool.cap)
+        self.ready = True
+        job = self.jobs.popleft() if head["is"] == "found" and self.jobs else None
+        if self.jobs:
+            self._watch(self.pool.cap)
+        if job is not None:
             self.pool.found(job, head)
         self.pool.deal()
 

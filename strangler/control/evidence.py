@@ -105,7 +105,8 @@ class Evidence:
             task.cancel()
         await asyncio.gather(*opened.tasks, return_exceptions=True)
         if await opened.recorder.record():
-            await asyncio.to_thread(opened.store.end_run, opened.run, time.time())
+            with suppress(StranglerError):  # the next run ends this one, then
+                await asyncio.to_thread(opened.store.end_run, opened.run, time.time())
         await asyncio.to_thread(opened.store.close)
 
     async def _open(self) -> None:

@@ -1,8 +1,9 @@
-"""What the supervisor and its children say to each other: frames over a Unix socket.
+"""What the processes say to each other: frames over Unix sockets.
 
-A frame is a small JSON object (`head`) with bytes behind it (`body`: a pickled configuration, or nothing). Only the
-supervisor's own reader makes pickles, and only its own children open them: the configuration is parsed once, not once a
-worker. What children send up is JSON alone, so that the process which nobody must take over never opens a pickle.
+A frame is a small JSON object (`head`) with bytes behind it (`body`). Going down, from the supervisor to its children and from
+control to the comparators, that may be a pickled configuration: only the supervisor's own reader makes pickles, and the
+configuration is parsed once, not once a process. What goes up is JSON and bytes that came from the network, so that nobody
+opens a pickle from a process that talks to the world.
 """
 
 from __future__ import annotations

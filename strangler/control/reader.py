@@ -22,6 +22,7 @@ from strangler.core.errors import ConfigError, UsageError
 from strangler.core.model import Config, Listener
 from strangler.proxy import tls
 from strangler.proxy.adapt import check_hooks
+from strangler.proxy.hooks import load_hook
 from strangler.proxy.key import find_key
 
 
@@ -39,6 +40,7 @@ def read(path: Path, environ: Mapping[str, str], held: str) -> tuple[Head, bytes
         missed = shortfalls(config)
         check_writable(config.log)
         check_hooks(config)
+        check_comparisons(config)
         check_certificates(config)
         if any(upstream.identity for upstream in config.upstreams.values()):
             find_key(environ, config.folder)
@@ -52,12 +54,26 @@ def read(path: Path, environ: Mapping[str, str], held: str) -> tuple[Head, bytes
         "routes": len(config.routes),
         "missed": missed,
         "workers": config.workers,
+        "store": sha256(config.store.encode()).hexdigest(),  # it may hold a password
         "listen": [astuple(listener.address) for listener in config.listen],
         "schemes": ["https" if listener.tls else "http" for listener in config.listen],
         "admin": astuple(config.admin.address),
         "admin.tls": astuple(config.admin.tls) if config.admin.tls else None,
         "held": _pack(kept.listen),
     }, pickle.dumps(kept, pickle.HIGHEST_PROTOCOL)
+
+
+def check_comparisons(config: Config) -> None:
+    """Raises UsageError with all functions that routes compare by and that cannot be used."""
+    problems = []
+    for route in config.routes:
+        try:
+            if route.compare.python:
+                load_hook(route.compare.python, config.folder)
+        except UsageError as error:
+            problems.append(f"routes[{route.index}].compare.python: {error}")
+    if problems:
+        raise UsageError("; ".join(problems))
 
 
 def check_certificates(config: Config) -> None:

@@ -210,7 +210,7 @@ class Supervisor:
         for message in head["missed"]:
             if message not in before.get("missed", ()):
                 self._say(f"not in this version yet: {message}")
-        changed = [key for key in ("listen", "admin", "admin.tls", "workers") if before and before[key] != head[key]]
+        changed = [key for key in ("listen", "admin", "admin.tls", "workers", "store") if before and before[key] != head[key]]
         if changed:
             self._say(f"{' and '.join(changed)} in the file changed: `strangler serve --takeover` puts that into effect")
 

@@ -17,6 +17,7 @@ listen: [{{address: "127.0.0.1:{port}"}}]
 admin: {{address: "127.0.0.1:{admin}"}}
 workers: 2
 upstreams: {{legacy: {{url: "http://127.0.0.1:{legacy}"}}, modern: {{url: "http://127.0.0.1:{modern}"}}}}
+{more}
 routes:
   - name: shop
     match: {{path: "/shop/{{id}}"}}
@@ -33,10 +34,10 @@ def judge(control, candidate):
 """
 
 
-def put(serving: Serving, python: str = "", stage: str = "shadow", header: str = "") -> None:
+def put(serving: Serving, python: str = "", stage: str = "shadow", header: str = "", more: str = "") -> None:
     text = FILE.format(
         port=serving.port, admin=serving.admin, legacy=serving.legacy.port, modern=serving.modern.port,
-        python=python, stage=stage, header=header,
+        python=python, stage=stage, header=header, more=more,
     )  # fmt: skip
     serving.put(text.replace('python: "", ', ""))
 
@@ -130,3 +131,40 @@ async def test_without_a_route_that_copies_nothing_is_kept(serving: Serving) -> 
     async with Crowd(serving.port, 2, "/shop/1") as crowd:
         await crowd.progress(20)
     assert (await quiet(serving, crowd.answered)).compared == {"mismatch": crowd.answered}
+
+
+async def test_without_a_store_traffic_goes_on_and_evidence_begins_when_there_is_one(serving: Serving) -> None:
+    put(serving, more="store: sqlite:///missing/strangler.db")
+    await serving.start()
+    await serving.complaint("no evidence is kept: ")
+    async with Crowd(serving.port, 4, "/shop/1") as crowd:
+        await crowd.progress(50)
+    (serving.folder / "missing").mkdir()
+    await serving.complaint("evidence is kept from now on")
+    store = Store.open("sqlite:///missing/strangler.db", serving.folder, read_only=True)
+    async with asyncio.timeout(60):
+        while (ledger := await asyncio.to_thread(store.ledger)).seen < crowd.answered or ledger.in_flight:
+            await asyncio.sleep(0.1)
+    store.close()
+    assert ledger == Ledger(crowd.answered, {"mismatch": crowd.answered})
+    assert crowd.failures == []
+
+
+async def test_a_comparison_that_cannot_be_loaded_is_refused_at_start(serving: Serving) -> None:
+    put(serving, "strangler_test_nobody:judge")
+    process = await serving.launch()
+    assert await serving.end(process) == 2
+    assert "routes[0].compare.python: strangler_test_nobody:judge cannot be imported" in await serving.complaints()
+
+
+async def test_what_a_custom_comparison_raises_shows_nowhere(serving: Serving) -> None:
+    judge = 'def judge(control, candidate):\n    raise ValueError(f"tell-tale {control.body}")\n'
+    (serving.folder / "strangler_test_judge.py").write_text(judge)
+    put(serving, "strangler_test_judge:judge")
+    await serving.start()
+    async with Crowd(serving.port, 2, "/shop/1?token=tell-tale") as crowd:
+        await crowd.progress(20)
+    assert (await quiet(serving, crowd.answered)).skipped == {"compare_failed": crowd.answered}
+    assert await serving.stop() == 0
+    assert "tell-tale" not in await serving.complaints()
+    assert b"tell-tale" not in b"".join(path.read_bytes() for path in serving.folder.glob("strangler.db*"))

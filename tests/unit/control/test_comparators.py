@@ -141,6 +141,18 @@ async def test_one_that_takes_too_long_is_given_up_alone(tmp_path: Path, pool: P
     ]
 
 
+async def test_a_reload_takes_nothing_from_the_cap(pool: Pool) -> None:
+    pool.pool.cap = 0.5
+    pool.use(CUSTOM)
+    pool.put(pair("one", CUSTOM))
+    await pool.until(lambda: pool.ends)
+    pool.put(pair("two", CUSTOM))
+    pool.use(CUSTOM)
+    pool.put(pair("hang", CUSTOM))
+    await pool.until(lambda: len(pool.ends) == 3)
+    assert [end for _, end in pool.ends] == ["mismatch", "mismatch", "overdue"]
+
+
 async def test_one_that_kills_its_comparator_is_given_up_alone(pool: Pool) -> None:
     pool.use(CUSTOM)
     jobs = [pool.put(pair(word, CUSTOM)) for word in ("die", "two", "three")]

@@ -132,7 +132,8 @@ def test_a_folder_that_is_a_link_is_refused(folder: Path) -> None:
 def test_doors_of_the_dead_are_swept(folder: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    Path(runtime.door_of(process.pid)).touch()
+    for place in (runtime.door_of, runtime.pairs_of):
+        Path(place(process.pid)).touch()
     Path(runtime.door_of(os.getpid())).touch()
     runtime.tidy()
     assert [path.name for path in (folder / f"strangler-{os.geteuid()}").iterdir()] == [f"{os.getpid()}.sock"]
