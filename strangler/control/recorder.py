@@ -19,6 +19,7 @@ from strangler.core.records import Batch
 from strangler.store.rows import Run
 from strangler.store.store import Store
 
+RECORDED = "recorded"  # side of an arm of no route: in which minutes evidence was written, and in how many of their seconds
 _EVERY = 1.0  # seconds
 _PRUNE_EVERY = 3600.0
 _TRIES = 20  # after which a batch is written without its examples, in case that one of them is what the store refuses
@@ -98,7 +99,14 @@ class Recorder:
         if self._unread:
             self._readings.read(self._pending, witnessed.read(self._arena, self._slots), time.time())
             self._unread = False
+        self._sign(self._pending, int(time.time() // 60))
         self._store.record(self._pending, self._run)
+
+    def _sign(self, batch: Batch, minute: int) -> None:
+        """Say that evidence is written now: not when this batch could not be."""
+        for key in [key for key in batch.arms if key[4] == RECORDED]:
+            del batch.arms[key]
+        batch.arms[minute, "", "", "", RECORDED] = [1]
 
     def _fail(self, error: Exception) -> None:
         assert self._pending is not None

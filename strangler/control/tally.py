@@ -23,6 +23,9 @@ BUCKETS = len(CLASSES)
 MICROSECONDS = BUCKETS + len(BOUNDS) + 1
 REQUEST_BYTES = MICROSECONDS + 1
 RESPONSE_BYTES = REQUEST_BYTES + 1
+UNANSWERED = RESPONSE_BYTES + 1  # the upstream gave no whole answer
+FELL_BACK = UNANSWERED + 1  # modern had failed before this upstream was asked
+CELLS = FELL_BACK + 1
 
 # Cells of a row about an upstream.
 FAILURES, RETRIES, FALLBACKS, OPENS = range(4)
@@ -102,7 +105,7 @@ class Tally:
         if sent:
             cells[row + RESPONSE_BYTES] += sent
         if reason or fell_back or retried:
-            self._went_wrong(exchange)
+            self._went_wrong(exchange, row)
 
     def mirror(self, counters: Counters, log_lost: int) -> None:
         """Copy what the engine counted by itself."""
@@ -132,14 +135,16 @@ class Tally:
         found = self._found[exchange.route, exchange.upstream] = (exchange.stage, self._region.row(key))
         return found
 
-    def _went_wrong(self, exchange: Exchange) -> None:
+    def _went_wrong(self, exchange: Exchange, row: int) -> None:
         if exchange.reason:
             self._cells[self._region.row(("reason", exchange.reason))] += 1
         if exchange.reason in UPSTREAM_FAILURES:
             self._add(exchange.upstream, FAILURES)
+            self._cells[row + UNANSWERED] += 1
         if exchange.retried:
             self._add(exchange.upstream, RETRIES)
         if exchange.fell_back:
+            self._cells[row + FELL_BACK] += 1
             failed = self._modern.get(exchange.route, "")
             self._add(failed, FAILURES)
             self._add(failed, FALLBACKS)

@@ -15,7 +15,9 @@ from strangler.control.witnessed import (
     AGAIN_EQUAL,
     AGAIN_QUEUE,
     ARM,
+    ERRORS,
     FAILURES,
+    MEANT,
     MICROSECONDS,
     PAIRS,
     QUEUE,
@@ -30,7 +32,7 @@ from strangler.core.compare.quick import Quick, same
 from strangler.core.compare.rules import Rules, rules_for
 from strangler.core.model import Route
 from strangler.core.observation import Observation, Pair
-from strangler.core.outcome import Outcome
+from strangler.core.outcome import INTENDED, Outcome
 
 MOST_VERSIONS = 32  # of modern that one worker tells apart on a route: an answer's header could make up any number
 OTHER = "other"
@@ -45,7 +47,7 @@ class _Place:
     Attributes:
         rules: by which they are compared.
         version, method: as they are counted.
-        judged, control, candidate: rows about the pairs, and about either arm.
+        judged, control, candidate, meant: rows about the pairs, about either arm, and about the method.
     """
 
     rules: Rules
@@ -54,6 +56,7 @@ class _Place:
     judged: int
     control: int
     candidate: int
+    meant: int
 
 
 class Witness:
@@ -67,6 +70,7 @@ class Witness:
         self._region, self._cells, self._courier = region, region.cells, courier
         self._routes: dict[str, int] = {}
         self._skipped: dict[str, int] = {}
+        self._meant: dict[tuple[str, str, str], int] = {}
         self._places: dict[tuple[object, ...], _Place] = {}
         self._rules: dict[tuple[str, str], Rules] = {}
         self._versions: dict[str, set[str]] = {}
@@ -81,8 +85,13 @@ class Witness:
         """A request of a route has come."""
         self._cells[self._row_of(route.name) + SEEN] += 1
 
-    def skipped(self, route: Route, reason: str) -> None:
+    def skipped(self, route: Route, reason: str, method: str) -> None:
         """It was not compared, and never will be."""
+        if reason not in INTENDED:
+            self._cells[self._row_of_method(route.name, route.stage, method[:_LONGEST_METHOD])] += 1
+        self._skip(route, reason)
+
+    def _skip(self, route: Route, reason: str) -> None:
         row = self._skipped.get(route.name)
         if row is None:
             row = self._skipped[route.name] = self._region.row((SKIPPED, route.name))
@@ -97,7 +106,7 @@ class Witness:
                 self._weigh(pair, route)
         except BaseException:
             if not pair.again:
-                self.skipped(route, "engine_error")
+                self.skipped(route, "engine_error", pair.method)
             raise
 
     def _weigh(self, pair: Pair, route: Route) -> None:
@@ -107,8 +116,9 @@ class Witness:
         glance = same(pair, place.rules)
         self._time(place.control, pair.control)
         self._time(place.candidate, pair.candidate)
+        self._cells[place.meant] += 1
         if glance is Quick.BODY_CAP:
-            self.skipped(route, glance.value)
+            self._skip(route, glance.value)
         elif glance is not Quick.LOOK:
             outcome = Outcome.MATCH if glance is Quick.MATCH else Outcome.CANDIDATE_FAILED
             self._cells[place.judged + judged_cell(outcome, pair.repeated)] += 1
@@ -135,6 +145,8 @@ class Witness:
             return
         self._cells[row + bucket(answer.duration)] += 1
         self._cells[row + MICROSECONDS] += int(answer.duration * 1_000_000)
+        if answer.status >= 500:
+            self._cells[row + ERRORS] += 1
 
     def _find(self, key: tuple[object, ...], pair: Pair, route: Route) -> _Place:
         version, method = self._told_apart(pair)
@@ -147,6 +159,7 @@ class Witness:
             self._region.row((PAIRS, *stratum)),
             self._region.row((ARM, *about, version, str(pair.control_side))),
             self._region.row((ARM, *about, version, str(pair.candidate_side))),
+            self._row_of_method(*about, method),
         )
         if len(self._places) >= _MOST_PLACES:
             self._places.clear()
@@ -167,6 +180,12 @@ class Witness:
         if len(known) < MOST_VERSIONS:
             known.add(version)
         return version if version in known else OTHER, pair.method[:_LONGEST_METHOD]
+
+    def _row_of_method(self, route: str, stage: str, method: str) -> int:
+        row = self._meant.get((route, stage, method))
+        if row is None:
+            row = self._meant[route, stage, method] = self._region.row((MEANT, route, stage, method))
+        return row
 
     def _row_of(self, route: str) -> int:
         row = self._routes.get(route)

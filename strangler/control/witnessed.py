@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from strangler.control import tally
 from strangler.control.cells import Key, Region
 from strangler.control.totals import DEAD, LIFE, while_nobody_is_buried
 from strangler.core.ledger import DEAD as OF_THE_DEAD
@@ -19,8 +20,9 @@ from strangler.core.ledger import SKIP
 from strangler.core.outcome import SKIPS, Lost, Outcome
 from strangler.core.records import Stratum
 
-# Kinds of rows: the first part of their keys. Then the route; a Stratum; route, stage, version and side.
-ROUTE, SKIPPED, PAIRS, ARM = "shadow", "shadow skip", "shadow pairs", "shadow arm"
+# Kinds of rows: the first part of their keys. Then the route; a Stratum; route, stage, version and side; route, stage and
+# method.
+ROUTE, SKIPPED, PAIRS, ARM, MEANT = "shadow", "shadow skip", "shadow pairs", "shadow arm", "shadow meant"
 
 # Cells of a row about a route, in the order in which they must be read: what was seen comes last. Those about noise, the
 # same control asked twice, are no part of the ledger.
@@ -32,32 +34,18 @@ REASONS: dict[str, int] = {label: number for number, label in enumerate(SKIPS)}
 # Cells of a row about pairs that the worker judged by itself: the first with its method and target, and repeated ones.
 JUDGED = (Outcome.MATCH, Outcome.CANDIDATE_FAILED)
 
-# Cells of a row about one arm: how many took how long, one for each bound and one for more; microseconds; failures.
-BOUNDS = (
-    0.001,
-    0.002,
-    0.003,
-    0.005,
-    0.0075,
-    0.01,
-    0.015,
-    0.025,
-    0.05,
-    0.075,
-    0.1,
-    0.15,
-    0.25,
-    0.5,
-    0.75,
-    1.0,
-    1.5,
-    2.5,
-    5.0,
-    10.0,
-)
+# Cells of a row about one arm: how many took how long, one for each bound and one for more; microseconds; how often there
+# was no answer; how often the answer was a 5xx, which are among those that took some time. A bound is half as much again as
+# the one before, from a millisecond to eleven seconds: as near to each other as the guard's usual ratio.
+BOUNDS = tuple(0.001 * 1.5**power for power in range(24))
 MICROSECONDS = len(BOUNDS) + 1
 FAILURES = MICROSECONDS + 1
-ARM_CELLS = FAILURES + 1
+ERRORS = FAILURES + 1
+ARM_CELLS = ERRORS + 1
+
+# Arms that are no side of a comparison, by the beginning of their side: what one upstream served, with the cells of `tally`,
+# and how many requests of a method were meant to be compared and have ended, in one cell.
+SERVED, COMPARABLE = "served by ", "comparable "
 
 
 def judged_cell(outcome: Outcome, repeated: bool) -> int:
@@ -75,6 +63,10 @@ def incarnation(slot: int, life: int) -> str:
     return f"{slot}.{life}"
 
 
+# Kinds of rows about a route, a stage and something else: what they become, and how many cells they have.
+_COUNTED = {"route": (SERVED, tally.CELLS), MEANT: (COMPARABLE, 1)}
+
+
 @dataclass(slots=True)
 class Witnessed:
     """What all workers of a run have counted until now.
@@ -83,7 +75,7 @@ class Witnessed:
         counts: by (route, label), with labels as in `core.ledger`.
         alive: incarnations whose numbers are not among those of the dead.
         pairs: cells of the pairs that workers judged by themselves.
-        arms: cells by (route, stage, version, side).
+        arms: cells by (route, stage, version, side); among them those whose side begins with SERVED or COMPARABLE.
     """
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -130,6 +122,10 @@ def _add(found: Witnessed, prefix: str, rows: Iterable[tuple[Key, list[int]]]) -
         elif kind == ARM:
             arm = (names[0], names[1], names[2], names[3])
             found.arms[arm] = _sum(found.arms.get(arm), cells[:ARM_CELLS])
+        elif kind in _COUNTED:
+            beginning, width = _COUNTED[kind]
+            arm = (names[0], names[1], "", beginning + names[2])
+            found.arms[arm] = _sum(found.arms.get(arm), cells[:width])
 
 
 def _add_seen(found: Witnessed, prefix: str, rows: Iterable[tuple[Key, list[int]]]) -> None:

@@ -222,7 +222,7 @@ class Copy:
         """It will not be compared: tell, once, and keep nothing more."""
         if self.counted:
             self.counted = False
-            self._shadowing.skipped(self.route, reason)
+            self._shadowing.skipped(self.route, reason, self.inbound.method)
         if not self.over:
             self.over = True
             self.leave()
@@ -273,7 +273,7 @@ class Copy:
             tuple(inbound.head.headers),
             self.body.kept,
             lane.version_of(modern),
-            not again and lane.repeats(inbound.method, inbound.target, at),
+            not again and lane.repeats(inbound.method, inbound.target, at, bool(candidate.failure)),
             (self.control_head, head) if asked_again else _NO_LEGS,
         )
         if not again:

@@ -46,7 +46,7 @@ class Witness(Protocol):
         """A request was taken up that will end in one of the following."""
         ...
 
-    def skipped(self, route: Route, reason: str) -> None:
+    def skipped(self, route: Route, reason: str, method: str) -> None:
         """It will not be compared, for a reason from `core.outcome.SKIPS`."""
         ...
 
@@ -85,14 +85,15 @@ class Lane:
         values = modern.values(self._version) if self._version else ()
         return values[0].decode("latin-1") if values else ""
 
-    def repeats(self, method: str, target: bytes, at: float) -> bool:
-        """Whether a request was seen in this window already. Where there is no room to know, it is said to be: evidence
-        that counts equal requests once must not count one twice."""
+    def repeats(self, method: str, target: bytes, at: float, failed: bool = False) -> bool:
+        """Whether a request was seen in this window already; one that the candidate failed, whether it did so already, or a
+        candidate that fails all at once would not be noticed where the same is asked again and again. Where there is no room
+        to know, it was: evidence that counts equal requests once must not count one twice."""
         window = at // WINDOW
         if window != self._window:
             self._window = window
             self._known.clear()
-        key = hash((method, target))
+        key = hash((method, target, failed))
         if key in self._known or len(self._known) >= MOST_KNOWN:
             return True
         self._known.add(key)
@@ -156,7 +157,7 @@ class Shadowing:
         self._tell_seen(route)
         method, shadow, noise = inbound.method, route.shadow, route.noise
         if not decision.copies_to:
-            self.skipped(route, "method")
+            self.skipped(route, "method", method)
             return None
         counted = True
         if shadow.sample < 1.0 and random() >= shadow.sample:
@@ -168,16 +169,16 @@ class Shadowing:
         else:
             reason = ""
         if reason:
-            self.skipped(route, reason)
+            self.skipped(route, reason, method)
             counted = False
         learns = noise.learn and method in SAFE_METHODS and reason in ("", "sample") and random() < noise.sample
         return Copy(self, routing, decision, route, inbound, counted, learns) if counted or learns else None
 
     # What the copies call.
 
-    def skipped(self, route: Route, reason: str) -> None:
+    def skipped(self, route: Route, reason: str, method: str) -> None:
         try:
-            self._witness.skipped(route, reason)
+            self._witness.skipped(route, reason, method)
         except Exception as error:
             self._proxy.fault(error)
 

@@ -35,7 +35,7 @@ class Ledger:
     def seen(self, route: Route) -> None:
         self.counts[route.name] += 1
 
-    def skipped(self, route: Route, reason: str) -> None:
+    def skipped(self, route: Route, reason: str, method: str) -> None:
         assert reason in SKIPS
         self.skips.append((route.name, reason))
 

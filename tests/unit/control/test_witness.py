@@ -9,15 +9,26 @@ import pytest
 from strangler.control import totals, witnessed
 from strangler.control.cells import WIDTH, Region, new_arena
 from strangler.control.pairs import unpack
+from strangler.control.tally import CELLS, CLASSES, FELL_BACK, UNANSWERED, Tally
 from strangler.control.witness import MOST_VERSIONS, Witness
-from strangler.control.witnessed import ARM_CELLS, FAILURES, MICROSECONDS, Witnessed, bucket, incarnation
+from strangler.control.witnessed import (
+    ARM_CELLS,
+    COMPARABLE,
+    ERRORS,
+    FAILURES,
+    MICROSECONDS,
+    SERVED,
+    Witnessed,
+    bucket,
+    incarnation,
+)
 from strangler.core.jsonpath import parse_pattern
-from strangler.core.model import Adapt, AdaptResponse, Match, Route
+from strangler.core.model import Adapt, AdaptResponse, Match, Route, Stage
 from strangler.core.observation import Observation
-from strangler.core.outcome import SKIPS
+from strangler.core.outcome import INTENDED, SKIPS
 from strangler.core.template import parse_template
 
-from .given import DIFFERENT, PAIR
+from .given import DIFFERENT, EXCHANGE, PAIR
 
 ROUTE = Route(0, "shop", Match(parse_template("/shop/{id}")))
 
@@ -62,13 +73,16 @@ def counted(arena: int) -> dict[str, int]:
 def test_every_reason_has_a_cell() -> None:
     assert len(SKIPS) <= WIDTH
     assert ARM_CELLS <= WIDTH
+    assert CELLS <= WIDTH
 
 
 @pytest.mark.parametrize("reason", SKIPS)
 def test_a_skipped_request_counts_by_its_reason(arena: int, witness: Witness, reason: str) -> None:
     witness.seen(ROUTE)
-    witness.skipped(ROUTE, reason)
+    witness.skipped(ROUTE, reason, "HEAD")
     assert counted(arena) == {"seen": 1, f"skip:{reason}": 1}
+    meant = witnessed.read(arena, 2).arms
+    assert meant == ({} if reason in INTENDED else {("shop", "legacy", "", "comparable HEAD"): [1]})
 
 
 BIG = replace(PAIR.control, body=b"", size=9, digest=b"a" * 16)
@@ -132,6 +146,37 @@ def test_strata_and_arms_are_told_apart(arena: int, witness: Witness) -> None:
     legacy, modern = (found.arms["shop", "shadow", "b1", side] for side in ("legacy", "modern"))
     assert (legacy[bucket(0.002)], legacy[MICROSECONDS], legacy[FAILURES]) == (4, 8000, 0)
     assert (modern[bucket(0.004)], modern[FAILURES]) == (3, 1)
+
+
+def test_a_5xx_is_an_answer_and_an_error(arena: int, witness: Witness) -> None:
+    for status in (499, 500, 599):
+        witness.paired(replace(PAIR, candidate=replace(PAIR.candidate, status=status)), ROUTE)
+    legacy, modern = (witnessed.read(arena, 2).arms["shop", "shadow", "b1", side] for side in ("legacy", "modern"))
+    assert (sum(legacy[:MICROSECONDS]), legacy[FAILURES], legacy[ERRORS]) == (3, 0, 0)
+    assert (sum(modern[:MICROSECONDS]), modern[FAILURES], modern[ERRORS]) == (3, 0, 2)
+
+
+def test_whatever_becomes_of_a_pair_it_was_meant_to_be_compared(arena: int, witness: Witness, courier: Courier) -> None:
+    courier.room = 1
+    for pair in (PAIR, DIFFERENT, DIFFERENT, replace(PAIR, candidate=Observation(0, failure="reset"))):
+        witness.paired(pair, ROUTE)
+    witness.paired(replace(PAIR, method="HEAD", control=BIG, candidate=replace(BIG, digest=b"b" * 16)), ROUTE)
+    witness.skipped(replace(ROUTE, stage=Stage.SHADOW), "budget", "HEAD")
+    assert {arm[3]: cells for arm, cells in witnessed.read(arena, 2).arms.items() if arm[3].startswith(COMPARABLE)} == {
+        "comparable GET": [4],
+        "comparable HEAD": [2],
+    }
+
+
+def test_what_upstreams_served_is_read_with_it(arena: int) -> None:
+    tally = Tally(Region(arena, 1))
+    tally.observe(EXCHANGE)
+    tally.observe(EXCHANGE._replace(fell_back=True))
+    tally.observe(EXCHANGE._replace(upstream="modern", reason="upstream_reset", status=502))
+    found = witnessed.read(arena, 2).arms
+    legacy, modern = (found["shop", "legacy", "", f"{SERVED}{name}"] for name in ("legacy", "modern"))
+    assert (legacy[CLASSES.index("2xx")], legacy[UNANSWERED], legacy[FELL_BACK], len(legacy)) == (2, 0, 1, CELLS)
+    assert (modern[CLASSES.index("5xx")], modern[UNANSWERED], modern[FELL_BACK]) == (1, 1, 0)
 
 
 def test_no_answer_makes_up_rows_without_end(arena: int, witness: Witness) -> None:

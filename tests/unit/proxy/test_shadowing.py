@@ -19,6 +19,12 @@ def test_equal_requests_are_known_again_within_the_window():
     assert not lane.repeats("GET", b"/a", WINDOW)
 
 
+def test_a_failure_of_what_was_answered_before_is_new_once() -> None:
+    lane = Lane()
+    asked = [False, True, True, False]
+    assert [lane.repeats("GET", b"/a", 10.0, failed) for failed in asked] == [False, False, True, True]
+
+
 def test_where_nothing_more_can_be_remembered_all_is_said_to_be_repeated():
     lane = Lane()
     assert not any(lane.repeats("GET", b"/%d" % number, 0.0) for number in range(MOST_KNOWN))
