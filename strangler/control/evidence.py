@@ -1,7 +1,8 @@
 """Evidence in the control process: from the workers' links over the comparators to the store.
 
-It begins when a configuration first has a route that copies: until then nothing is opened and no file made. Nothing here
-blocks the loop: comparing is done by other processes, storing in threads, and what may take long is bounded in number.
+It begins when a configuration first has a route that copies, or has left legacy: until then nothing is opened and no file
+made. Nothing here blocks the loop: comparing is done by other processes, storing in threads, and what may take long is bounded
+in number.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ from strangler.control.frames import Head
 from strangler.control.lifeline import Settings
 from strangler.control.postbox import Postbox
 from strangler.control.recorder import Recorder
+from strangler.control.repeats import Repeats
 from strangler.control.second_looks import SecondLooks
 from strangler.core.errors import StranglerError
 from strangler.core.ledger import Ledger
-from strangler.core.model import Config
+from strangler.core.model import Config, Stage
 from strangler.evidence.finding import Finding
 from strangler.evidence.second_look import SecondLook
 from strangler.store.rows import Run
@@ -67,6 +69,12 @@ class Evidence:
         self._opening: asyncio.Task[None] | None = None
         self._ledgers: dict[str, Ledger] = {}
         self._asker = SecondLook()
+        self._repeats = Repeats()
+
+    @property
+    def config(self) -> Config | None:
+        """What is in force; None before the first."""
+        return self._config
 
     async def use(self, revision: int, body: bytes) -> None:
         """A configuration has come into force."""
@@ -74,7 +82,7 @@ class Evidence:
         self._body, self._revision = body, revision
         if self._opened is not None:
             self._pass_on(self._opened)
-        elif self._opening is None and copies(config):
+        elif self._opening is None and keeps(config):
             self._opening = asyncio.create_task(self._open())
 
     def ledgers(self) -> dict[str, Ledger]:
@@ -203,7 +211,7 @@ class Evidence:
 
     def _settle(self, job: Job, finding: Finding) -> None:
         if self._opened is not None and not job.again:
-            batches.settle(self._opened.recorder.batch, job.incarnation, finding)
+            batches.settle(self._opened.recorder.batch, job.incarnation, self._repeats.told(job.incarnation, finding))
 
     def _lose(self, job: Job) -> None:
         if self._opened is not None and not job.again:
@@ -213,6 +221,11 @@ class Evidence:
 def copies(config: Config) -> bool:
     """Whether any route sends shadow requests."""
     return any(route.stage in route.shadow.during or route.noise.learn for route in config.routes)
+
+
+def keeps(config: Config) -> bool:
+    """Whether there is anything to be known later: comparisons, or when legacy served a route last."""
+    return copies(config) or any(route.stage is not Stage.LEGACY for route in config.routes)
 
 
 def comparators_for(cores: int) -> int:

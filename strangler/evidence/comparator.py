@@ -29,7 +29,7 @@ from strangler.evidence.answers import AdaptError, Load, Translation, Whole, ans
 from strangler.evidence.coding import Undecodable
 from strangler.evidence.custom import compare_by
 from strangler.evidence.example import example_of
-from strangler.evidence.finding import Finding, stratum_of
+from strangler.evidence.finding import Finding, request_of, stratum_of
 
 Wants = Callable[[Cause], bool]
 
@@ -147,7 +147,7 @@ class Examiner:
         if any(map(wants_example, causes)):
             example = example_of(pair, Outcome.MISMATCH, self._redactor, answers=answers, comparison=comparison, causes=causes)
         late = bool(self._route.data) and pair.method in SAFE_METHODS and all(pair.legs)
-        return replace(found, causes=causes, example=example, second_look=late)
+        return replace(found, causes=causes, example=example, second_look=late, request=request_of(pair))
 
     def _settled(self, pair: Pair, settled: _SettledError, wants_example: Wants) -> Finding:
         """What is found where nothing could be compared."""
@@ -157,7 +157,8 @@ class Examiner:
         example = None
         if wants_example(Cause(FAILED, Kind.STATUS, pair.candidate.failure)):
             example = example_of(pair, Outcome.CANDIDATE_FAILED, self._redactor)
-        return Finding(stratum_of(pair), pair.at, pair.repeated, Outcome.CANDIDATE_FAILED, detail=detail, example=example)
+        found = Finding(stratum_of(pair), pair.at, pair.repeated, Outcome.CANDIDATE_FAILED, detail=detail, example=example)
+        return replace(found, request=request_of(pair))
 
     def _redacted(self, causes: tuple[Cause, ...]) -> tuple[Cause, ...]:
         return tuple(dict.fromkeys(cause._replace(pattern=self._redactor.pattern(cause.pattern)) for cause in causes))

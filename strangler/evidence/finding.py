@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
 from strangler.core.observation import Pair
@@ -28,6 +29,7 @@ class Finding:
         again: control was asked twice; then `outcome` says nothing about the candidate, and `noise` is what
             `core.noise.observe` saw, by path pattern; redacted.
         second_look: a mismatch that replication lag may explain: ask both sides again before it is counted.
+        request: of a mismatch, a digest of method and target: equal requests have equal ones.
     """
 
     stratum: Stratum
@@ -42,6 +44,12 @@ class Finding:
     again: bool = False
     noise: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     second_look: bool = False
+    request: str = ""
+
+
+def request_of(pair: Pair) -> str:
+    """A digest of what was asked."""
+    return blake2b(f"{pair.method} {pair.target}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def stratum_of(pair: Pair) -> Stratum:
