@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from strangler.control.witnessed import JUDGED, Witnessed, judged_cell
 from strangler.core.ledger import DEAD
+from strangler.core.noise.learn import WHOLE, Field
 from strangler.core.outcome import Lost
 from strangler.core.records import Batch, Stratum
 from strangler.evidence.finding import Finding
@@ -63,9 +64,10 @@ class Readings:
     """
 
     def __init__(self, snapshot: bytes = b"") -> None:
-        told = json.loads(zlib.decompress(snapshot)) if snapshot else {"pairs": [], "arms": []}
+        told = json.loads(zlib.decompress(snapshot)) if snapshot else {"pairs": [], "arms": [], "again": {}}
         self._pairs: dict[Stratum, list[int]] = {Stratum(*key): cells for key, cells in told["pairs"]}
         self._arms: dict[Arm, list[int]] = {(key[0], key[1], key[2], key[3]): cells for key, cells in told["arms"]}
+        self._again: dict[str, int] = told["again"]
 
     def read(self, batch: Batch, found: Witnessed, now: float) -> None:
         """Bring a batch up to date.
@@ -76,24 +78,20 @@ class Readings:
         batch.worker_counts = _of_both(found.counts)
         batch.alive = found.alive
         minute = int(now // 60)
-        news = False
-        for stratum, cells in _new(self._pairs, found.pairs):
-            news = True
-            for outcome in JUDGED:
-                first, repeated = cells[judged_cell(outcome, False)], cells[judged_cell(outcome, True)]
-                if first + repeated:
-                    counted = batch.counts.setdefault((minute, stratum, outcome.value), [0, 0])
-                    counted[0] += first + repeated
-                    counted[1] += repeated
-        for (route, stage, version, side), cells in _new(self._arms, found.arms):
-            news = True
-            batch.arms[minute, route, stage, version, side] = cells
-        self._pairs, self._arms = found.pairs, found.arms
-        if news:
+        pairs, arms = list(_new(self._pairs, found.pairs)), list(_new(self._arms, found.arms))
+        again = {route: number - self._again.get(route, 0) for route, number in found.again.items()}
+        for stratum, cells in pairs:
+            _judged(batch, minute, stratum, cells)
+        for arm, cells in arms:
+            batch.arms[(minute, *arm)] = cells
+        for route, number in again.items():
+            _asked_again(batch, route, number)
+        self._pairs, self._arms, self._again = found.pairs, found.arms, dict(found.again)
+        if pairs or arms or any(again.values()):
             batch.snapshot = self._snapshot()
 
     def _snapshot(self) -> bytes:
-        told = {"pairs": list(self._pairs.items()), "arms": list(self._arms.items())}
+        told = {"pairs": list(self._pairs.items()), "arms": list(self._arms.items()), "again": self._again}
         return zlib.compress(json.dumps(told).encode(), 1)
 
 
@@ -110,6 +108,21 @@ def _new(old: Mapping[K, Sequence[int]], found: Mapping[K, list[int]]) -> Iterat
         added = [now - then for now, then in zip(cells, before, strict=True)] if before else cells
         if any(added):
             yield key, added
+
+
+def _judged(batch: Batch, minute: int, stratum: Stratum, cells: list[int]) -> None:
+    for outcome in JUDGED:
+        first, repeated = cells[judged_cell(outcome, False)], cells[judged_cell(outcome, True)]
+        if first + repeated:
+            counted = batch.counts.setdefault((minute, stratum, outcome.value), [0, 0])
+            counted[0] += first + repeated
+            counted[1] += repeated
+
+
+def _asked_again(batch: Batch, route: str, number: int) -> None:
+    """Control gave equal answers when it was asked twice: as much evidence about noise as unequal ones."""
+    if number:
+        batch.noise[route, WHOLE] = merged(batch.noise.get((route, WHOLE), {}), Field(looked=number).mapping())
 
 
 def _causes(batch: Batch, finding: Finding) -> None:

@@ -30,7 +30,6 @@ SHORTFALLS: tuple[Shortfall, ...] = (
         "listen.engine: only native is there", lambda config: any(listener.engine != "native" for listener in config.listen), True
     ),
     Shortfall("ladder.auto: nothing climbs by itself", _any_route(lambda route: route.ladder.auto)),
-    Shortfall("noise.learn: nothing is learned", _any_route(lambda route: route.noise.learn)),
     Shortfall("notify: nobody is called", lambda config: bool(config.notify.webhook)),
 )
 

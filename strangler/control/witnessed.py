@@ -76,12 +76,14 @@ class Witnessed:
         alive: incarnations whose numbers are not among those of the dead.
         pairs: cells of the pairs that workers judged by themselves.
         arms: cells by (route, stage, version, side); among them those whose side begins with SERVED or COMPARABLE.
+        again: by route, how often control, asked twice, gave equal answers.
     """
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     alive: frozenset[str] = frozenset()
     pairs: dict[Stratum, list[int]] = field(default_factory=dict)
     arms: dict[tuple[str, str, str, str], list[int]] = field(default_factory=dict)
+    again: Counter[str] = field(default_factory=Counter)
 
 
 def read(arena: int, slots: int) -> Witnessed:
@@ -132,6 +134,7 @@ def _add_seen(found: Witnessed, prefix: str, rows: Iterable[tuple[Key, list[int]
     """After everything else, or there would be more outcomes than requests for a moment."""
     for (kind, *names), cells in rows:
         if kind == ROUTE:
+            found.again[names[0]] += cells[AGAIN_EQUAL]
             found.counts[names[0], f"{prefix}{Lost.QUEUE}"] += cells[QUEUE]
             found.counts[names[0], f"{prefix}{SEEN_LABEL}"] += cells[SEEN]
 

@@ -1,5 +1,6 @@
 """What becomes of findings and counters in a batch."""
 
+from collections import Counter
 from dataclasses import replace
 
 from strangler.control import batches
@@ -102,6 +103,17 @@ def test_a_control_that_is_started_anew_reads_on_where_the_last_one_was() -> Non
     nothing = Batch()
     Readings(after.snapshot).read(nothing, witnessed(6, 2, 0, arm=4), now=63.0)
     assert (nothing.counts, nothing.arms, nothing.snapshot) == ({}, {}, b"")
+
+
+def test_control_that_agrees_with_itself_is_evidence_about_noise_too() -> None:
+    readings, first, second, third = Readings(), Batch(), Batch(), Batch()
+    readings.read(first, Witnessed(again=Counter(shop=3)), now=61.0)
+    batches.learn(second, replace(MISMATCH, again=True, noise={"": {"looked": 1, "different": 0, "kinds": {}, "money": 0}}))
+    readings.read(second, Witnessed(again=Counter(shop=5)), now=62.0)
+    Readings(second.snapshot).read(third, Witnessed(again=Counter(shop=5)), now=63.0)
+    assert first.noise["shop", ""]["looked"] == 3
+    assert second.noise["shop", ""]["looked"] == 3
+    assert third.noise == {}
 
 
 def test_findings_and_counters_of_one_stratum_add_up() -> None:
