@@ -34,12 +34,18 @@ class Trio:
 
 @dataclass(slots=True)
 class Isolation:
-    """All rounds with one kind of candidate. `connections` is ``one`` or ``many``."""
+    """All rounds with one kind of candidate.
+
+    Attributes:
+        connections: ``one`` or ``many``.
+        unfinished: rounds in which a load generator did not come to its end: answers did not come, or far too late.
+    """
 
     proxy: str
     candidate: str
     connections: str
     trios: list[Trio] = field(default_factory=list)
+    unfinished: int = 0
 
     def noise(self, of: Of) -> float:
         """How far apart two runs without copies are, in seconds: the median of the rounds."""
@@ -73,34 +79,39 @@ def table(results: Sequence[Isolation]) -> list[list[str]]:
     """Rows for people, with a head; milliseconds."""
     head = ["candidate", "proxy", "connections"]
     head += [f"{name} {what}" for name in ("p50", "p99") for what in ("without", "with", "cost", "|B-A|", "|A'-A|", "ratio")]
-    return [[*head, "errors"], *(_row(one) for one in results)]
+    return [[*head, "errors", "unfinished"], *(_row(one) for one in results)]
 
 
 def _row(one: Isolation) -> list[str]:
     row = [one.candidate, one.proxy, one.connections]
+    if not one.trios:
+        return [*row, *["–"] * 13, str(one.unfinished)]
     for of in (p50, p99):
         figures = (median(of(trio.without) for trio in one.trios), median(of(trio.copying) for trio in one.trios))
         row += [f"{1000 * seconds:.3f}" for seconds in figures] + [f"{1000 * one.cost(of):+.3f}"]
         row += [f"{1000 * one.distance(of):.3f}", f"{1000 * one.noise(of):.3f}"]
         ratio = one.ratio(of)
         row.append(f"{ratio:.2f}" if ratio is not None else "–")
-    return [*row, str(one.errors)]
+    return [*row, str(one.errors), str(one.unfinished)]
 
 
 def as_json(results: Sequence[Isolation]) -> list[dict[str, object]]:
     """Every figure, for machines. Seconds."""
-    return [
-        {
-            "candidate": one.candidate,
-            "proxy": one.proxy,
-            "connections": one.connections,
-            **{f"{name}_{what}": getattr(one, what)(of) for name, of in (("p50", p50), ("p99", p99))
-               for what in ("noise", "distance", "cost", "ratio")},
-            "rounds": [[[load.p50, load.p99] for load in (trio.without, trio.again, trio.copying)] for trio in one.trios],
-            "errors": one.errors,
-        }
-        for one in results
-    ]  # fmt: skip
+    return [{**_as_json(one), **(_figures(one) if one.trios else {})} for one in results]
+
+
+def _as_json(one: Isolation) -> dict[str, object]:
+    rounds = [[[load.p50, load.p99] for load in (trio.without, trio.again, trio.copying)] for trio in one.trios]
+    told = {"candidate": one.candidate, "proxy": one.proxy, "connections": one.connections}
+    return {**told, "rounds": rounds, "errors": one.errors, "unfinished": one.unfinished}
+
+
+def _figures(one: Isolation) -> dict[str, object]:
+    return {
+        f"{name}_{what}": getattr(one, what)(of)
+        for name, of in (("p50", p50), ("p99", p99))
+        for what in ("noise", "distance", "cost", "ratio")
+    }
 
 
 def growth(sizes: Sequence[float]) -> float:

@@ -176,9 +176,17 @@ def isolate(scene: Scene, found: Found, candidates: Sequence[str]) -> None:
             one = Isolation(OURS, mode, connections)
             for number in range(how.rounds):
                 say(f"isolation, candidate {mode}, {connections} connection(s), round {number + 1} of {how.rounds}")
-                taken = {name: calmest(how.calm, None, partial(load, runs[name])).load for name in isolation.order(number)}
-                one.trios.append(Trio(**taken))
+                _add_round(one, {name: partial(load, runs[name]) for name in isolation.order(number)}, how.calm)
             found.isolation.append(one)
+
+
+def _add_round(one: Isolation, runs: Mapping[str, Callable[[], Load]], calm: float) -> None:
+    """A load generator that does not end is what was to be found out, not the end of the measurement."""
+    try:
+        one.trios.append(Trio(**{name: calmest(calm, None, run).load for name, run in runs.items()}))
+    except LoadFailed as error:
+        say(f"did not end: {error}")
+        one.unfinished += 1
 
 
 def _loads(bench: Bench, usual: Contender) -> dict[str, Callable[[Contender], Load]]:

@@ -64,6 +64,18 @@ class TestIsolation:
         assert isolation.as_json([self.ONE])[0]["p50_ratio"] == pytest.approx(1.0)
 
 
+def test_a_run_that_does_not_end_is_told_and_not_the_end() -> None:
+    def never() -> Load:
+        raise LoadFailed("h2load did not end")
+
+    one = Isolation("strangler", "huge", "many")
+    shadow._add_round(one, {"without": never, "again": never, "copying": never}, 9.0)
+    head, row = isolation.table([one])
+    assert len(row) == len(head)
+    assert dict(zip(head, row, strict=True))["unfinished"] == "1"
+    assert isolation.as_json([one])[0]["unfinished"] == 1
+
+
 def test_growth_is_counted_after_the_second_slice() -> None:
     assert growth([10, 30, 31, 33]) == 3
     assert growth([10]) == 0
