@@ -189,7 +189,7 @@ class Stage:
 
     def kill(self, what: str, number: int = 0) -> None:
         """``kill -9`` of a process of the crew."""
-        found = [pid for pid in tree(self.root) if f"strangler.control.{what}".encode() in _command(pid)]
+        found = [pid for pid in tree(self.root) if f"strangler.{what}".encode() in _command(pid)]
         os.kill(found[number], signal.SIGKILL)
 
     async def ready(self, revision: int = 0) -> dict[str, int]:
@@ -228,12 +228,12 @@ async def live(stage: Stage, clients: Clients, requests: int, reloads: int, kill
         if part and part <= reloads:
             await stage.reload()
         if kills and part == parts // 3:
-            stage.kill("admin")
+            stage.kill("web.admin")
         if kills and part == parts // 2:
-            stage.kill("worker", part % stage.workers)
+            stage.kill("control.worker", part % stage.workers)
         if kills and part == parts * 2 // 3:
-            stage.kill("admin")
-            stage.kill("worker")
+            stage.kill("web.admin")
+            stage.kill("control.worker")
         await asking
         await stage.ready()
     for _ in range(reloads - parts + 1):

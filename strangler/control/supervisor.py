@@ -154,7 +154,7 @@ class Supervisor:
         settings["pairs"] = self._pairs.fileno()
         settings["instance"] = sha256(f"{socket.gethostname()}:{self._order.path.resolve()}".encode()).hexdigest()[:16]
         inherited = [self._arena, self._pairs.fileno(), *admin]
-        self._crew.hire("control", 0, "strangler.control.admin", Equipment(settings, inherited))
+        self._crew.hire("control", 0, "strangler.web.admin", Equipment(settings, inherited))
         self._loop.after(LOOK_SECONDS, self._look)
 
     def _serve(self, heir: Heir | None) -> None:

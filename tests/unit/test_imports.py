@@ -136,7 +136,7 @@ def test_the_samples_know_nothing_of_strangler():
     [
         ("yaml", {"strangler.config.document", "reconcile.document", "sample_modern.planted"}),
         ("httptools", {"strangler.proxy"}),
-        ("uvloop", {"strangler.proxy", "strangler.control.worker", "strangler.control.admin"}),  # where a process starts
+        ("uvloop", {"strangler.proxy", "strangler.control.worker", "strangler.web.admin"}),  # where a process starts
         ("mitmproxy", {"strangler.engines"}),
         ("lxml", {"strangler.evidence.trees"}),
         ("brotli", {"strangler.evidence.coding"}),

@@ -169,7 +169,8 @@ class Serving:
 
     def children(self, name: str = "") -> list[int]:
         """Processes of this test whose command names `name`, but for the supervisors."""
-        return [pid for pid in marked(self.mark) if name in command(pid) and "strangler.control." in command(pid)]
+        ours = ("strangler.control.", "strangler.web.")
+        return [pid for pid in marked(self.mark) if name in command(pid) and any(room in command(pid) for room in ours)]
 
     async def ask(self, path: str) -> httpx.Response:
         """Ask the admin address."""

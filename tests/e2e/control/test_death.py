@@ -83,7 +83,7 @@ async def test_a_worker_that_hangs_is_replaced_and_the_others_go_on(serving: Ser
 async def test_the_death_of_control_touches_no_traffic(serving: Serving) -> None:
     await serving.start()
     async with Crowd(serving.port, 8, "/shop/1") as crowd:
-        os.kill(serving.children("control.admin")[0], signal.SIGKILL)
+        os.kill(serving.children("web.admin")[0], signal.SIGKILL)
         await crowd.progress(100)
         await serving.state(lambda state: state["ready"])
     assert crowd.failures == []
