@@ -102,8 +102,14 @@ def lock(address: Address) -> Lock:
 
 
 def door_of(pid: int) -> str:
-    """The Unix socket on which a supervisor talks to its successor."""
+    """The Unix socket on which a supervisor talks to its successor, and to commands."""
     return os.path.join(folder(), f"{pid}{_DOOR}")
+
+
+def doors() -> list[str]:
+    """The doors of all supervisors of this user, as far as they are known. Raises OSError, UsageError."""
+    place = folder()
+    return sorted(os.path.join(place, name) for name in os.listdir(place) if name.endswith(_DOOR))
 
 
 def pairs_of(pid: int) -> str:

@@ -1,0 +1,138 @@
+"""Asking the supervisor that serves a file: to read it again, and what its workers decide by.
+
+Supervisors of one user have their doors in one folder (`runtime`); the one that serves the file is known by its answer. It
+answers when every worker has acknowledged: nobody polls.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from strangler.control import runtime
+from strangler.control.frames import FrameError, Frames, Head, encode
+from strangler.core.errors import UsageError
+
+PATIENCE = 30.0  # seconds for all workers; one that does not answer is replaced before
+GREETING = 5.0  # seconds until a supervisor says who it is
+_GAP = 1.0  # seconds in which one supervisor may follow another
+_PAUSE = 0.02
+
+
+class Outcome(StrEnum):
+    """What became of a changed file."""
+
+    SERVED = "served"
+    REFUSED = "refused"
+    NOBODY = "nobody"  # serves it
+    LATE = "late"  # not every worker has said that it decides by it
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the running proxy says. `why` names what it has against the file, or who is late; `pid` is the supervisor's."""
+
+    outcome: Outcome
+    why: str = ""
+    pid: int = 0
+
+
+class Door:
+    """An open connection to a supervisor. `state` is what it said of itself."""
+
+    def __init__(self, path: str) -> None:
+        """Raises OSError or FrameError if nobody is there."""
+        self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._frames = Frames()
+        self._sock.settimeout(GREETING)
+        try:
+            self._sock.connect(path)
+            self.state = self.ask({"do": "state"}, GREETING)
+        except (OSError, FrameError):
+            self._sock.close()
+            raise
+
+    def ask(self, question: Head, patience: float) -> Head:
+        """Ask, and wait for the answer for so many seconds. Raises OSError, FrameError."""
+        deadline = time.monotonic() + patience
+        self._sock.sendall(encode(question))
+        while True:
+            self._sock.settimeout(max(deadline - time.monotonic(), 0.001))
+            data = self._sock.recv(65536)
+            if not data:
+                raise ConnectionResetError("it has gone")
+            for head, _ in self._frames.feed(data):
+                return head
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+def take_up(real: Path, digest: str, patience: float = PATIENCE) -> Answer:
+    """Have whoever serves `real` read it, and wait until every worker decides by it, or by a later one.
+
+    Args:
+        digest: SHA-256 of the file, in hexadecimal: who serves it already need not read it.
+        patience: seconds.
+    """
+    deadline = time.monotonic() + patience
+    door, late = find(real), Answer(Outcome.LATE, "it has not answered")
+    if door is None:
+        return Answer(Outcome.NOBODY)
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            return _answer(door.ask({"do": "reload", "digest": digest}, left), digest)
+        except TimeoutError:
+            return Answer(Outcome.LATE, late.why, door.state["pid"])
+        except (OSError, FrameError):
+            door.close()
+        door = _successor(real, deadline)
+        if door is None:
+            return Answer(Outcome.NOBODY)
+    return late
+
+
+def state(real: Path) -> Head | None:
+    """What the supervisor that serves `real` says of itself: pid, digest, revision, serving, problems; None if nobody does."""
+    door = find(real)
+    if door is None:
+        return None
+    door.close()
+    return door.state
+
+
+def find(real: Path) -> Door | None:
+    """The supervisor that serves a file; None if there is none of this user."""
+    for path in _doors():
+        with suppress(OSError, FrameError, KeyError):
+            door = Door(path)
+            if door.state["path"] == str(real):
+                return door
+            door.close()
+    return None
+
+
+def _successor(real: Path, deadline: float) -> Door | None:
+    """Somebody else who serves the file now; it may take a moment until it says so."""
+    until = min(time.monotonic() + _GAP, deadline)
+    while (door := find(real)) is None and time.monotonic() < until:
+        time.sleep(_PAUSE)
+    return door
+
+
+def _doors() -> list[str]:
+    with suppress(OSError, UsageError):
+        return runtime.doors()
+    return []
+
+
+def _answer(said: Head, digest: str) -> Answer:
+    """Problems are those of a file that was read after the question: ours, or one that somebody has put over it."""
+    pid = said.get("pid", 0)
+    if said.get("problems"):
+        return Answer(Outcome.REFUSED, str(said["problems"]), pid)
+    return Answer(Outcome.SERVED, "", pid)
