@@ -22,6 +22,7 @@ from strangler.control.ration import Ration
 from strangler.core.errors import UsageError
 from strangler.core.model import Config, Route
 from strangler.core.observation import Pair
+from strangler.core.origins import Origins
 from strangler.core.records import Cause
 from strangler.evidence.comparator import Examiner
 from strangler.proxy.hooks import load_hook
@@ -39,6 +40,7 @@ class Comparator:
         self._ration = Ration()
         self._key = b""
         self._folder = ""
+        self._origins = Origins()
         self._routes: dict[str, Route] = {}
         self._examiners: dict[str, Examiner | None] = {}
 
@@ -56,6 +58,7 @@ class Comparator:
         assert isinstance(config, Config)
         self._routes = {route.name: route for route in config.routes}
         self._folder = config.folder
+        self._origins = Origins(upstream.url for upstream in config.upstreams.values())
         self._examiners = {}
         self._say({"is": "ready"})
 
@@ -78,7 +81,7 @@ class Comparator:
         """None if there is no such route any more. Made at its first pair. Raises UsageError if its functions are not there."""
         if name not in self._examiners:
             route = self._routes.get(name)
-            self._examiners[name] = Examiner(route, self._key, self._load) if route else None
+            self._examiners[name] = Examiner(route, self._key, self._load, self._origins) if route else None
         return self._examiners[name]
 
     def _load(self, name: str) -> Callable[..., Any]:

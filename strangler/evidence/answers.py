@@ -14,7 +14,8 @@ from strangler.core.answer import Answer
 from strangler.core.compare.view import View
 from strangler.core.document import Content, Document
 from strangler.core.model import AdaptResponse
-from strangler.core.observation import Observation
+from strangler.core.observation import Observation, Pair
+from strangler.core.origins import Origins
 from strangler.core.rename import ConflictError, parse_rename, rename
 from strangler.evidence.coding import Undecodable, decode
 from strangler.evidence.documents import document_of
@@ -98,6 +99,20 @@ def answer_of(seen: Observation) -> Answer | Undecodable:
         return body
     texts = ((name.decode("latin-1"), value.strip(b" \t").decode("latin-1")) for name, value in seen.headers)
     return Answer(seen.status, tuple((name, value) for name, value in texts if name.lower() not in _OF_THE_WIRE), body)
+
+
+def as_seen(answer: Answer, pair: Pair, origins: Origins) -> Answer:
+    """The answer with what leads to an upstream as the client would see it: the proxy rewrites that (Location, Domain)."""
+    host = next((value for name, value in pair.headers if name.lower() == b"host"), b"")
+    return replace(answer, headers=tuple((name, _seen(name.lower(), value, origins, host)) for name, value in answer.headers))
+
+
+def _seen(name: str, value: str, origins: Origins, host: bytes) -> str:
+    if name == "location":
+        return origins.relative_location(value.encode("latin-1", "replace"), host.strip()).decode("latin-1")
+    if name == "set-cookie":
+        return origins.cookie(value.encode("latin-1", "replace"), b"").decode("latin-1")
+    return value
 
 
 def whole(answer: Answer, *, kept: bool = True) -> Whole:

@@ -22,10 +22,11 @@ from strangler.core.errors import UsageError
 from strangler.core.model import SAFE_METHODS, Route, Side
 from strangler.core.noise import observe
 from strangler.core.observation import Pair
+from strangler.core.origins import Origins
 from strangler.core.outcome import Outcome
 from strangler.core.records import Cause
 from strangler.core.redact import Redactor
-from strangler.evidence.answers import AdaptError, Load, Translation, Whole, answer_of, whole
+from strangler.evidence.answers import AdaptError, Load, Translation, Whole, answer_of, as_seen, whole
 from strangler.evidence.coding import Undecodable
 from strangler.evidence.custom import compare_by
 from strangler.evidence.example import example_of
@@ -35,6 +36,9 @@ Wants = Callable[[Cause], bool]
 
 FAILED = "candidate_failed"
 """Pattern of the cause under which a failed candidate asks for an example; its transform is the failure's label."""
+
+
+_NO_ORIGINS = Origins()
 
 
 class _SettledError(Exception):
@@ -58,10 +62,12 @@ class Examiner:
         route: evidence under other rules than its own is refused.
         key: of the tokens that stand for secrets, 32 bytes or more.
         load: finds the functions that the route names, ``module:function``; what it raises is raised.
+        origins: names of the upstreams: what leads to one of them is the same for a client.
     """
 
-    def __init__(self, route: Route, key: bytes, load: Load = refuse) -> None:
+    def __init__(self, route: Route, key: bytes, load: Load = refuse, origins: Origins = _NO_ORIGINS) -> None:
         self._route = route
+        self._origins = origins
         self._digest = route.rules
         self._rules = rules_for(route)
         self._redactor = Redactor(route.redact, key)
@@ -106,13 +112,14 @@ class Examiner:
         answer = answer_of(pair.control)
         if isinstance(answer, Undecodable):
             raise _SettledError("too_complex" if answer.large else "undecodable", answer.reason)
-        return whole(answer, kept=kept)
+        return whole(as_seen(answer, pair, self._origins), kept=kept)
 
     def _candidate(self, pair: Pair, kept: bool) -> Whole:
         answer = answer_of(pair.candidate)
         if isinstance(answer, Undecodable):
             raise _SettledError(detail=answer.reason)
-        return whole(self._translated(pair, answer) if kept else answer, kept=kept)
+        answer = self._translated(pair, answer) if kept else answer
+        return whole(as_seen(answer, pair, self._origins), kept=kept)
 
     def _translated(self, pair: Pair, answer: Answer) -> Answer:
         if not self._translation or pair.candidate_side is not Side.MODERN:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from strangler.core.answer import Answer
 from strangler.core.difference import Kind
 from strangler.core.errors import UsageError
-from strangler.core.model import Side
+from strangler.core.model import Side, Url
 from strangler.core.observation import Observation
+from strangler.core.origins import Origins
 from strangler.core.outcome import SKIPS, Outcome
 from strangler.core.records import Cause
 from strangler.evidence.comparator import Examiner
@@ -99,6 +100,28 @@ def test_pairs_that_say_nothing_about_the_candidate(control: Any, candidate: Any
     found = examined(control, candidate, values.pop("keys", ""), **values)
     assert (found.outcome, found.skipped) == (None, label)
     assert label in SKIPS
+
+
+ORIGINS = Origins([Url("http", "legacy.internal", 80), Url("http", "127.0.0.1", 9002)])
+COOKIES = "compare: {headers: [set-cookie]}"
+
+
+@pytest.mark.parametrize(
+    ("control", "candidate", "keys", "outcome"),
+    [
+        ({"location": "http://legacy.internal/b"}, {"location": "http://127.0.0.1:9002/b"}, "", "match"),
+        ({"location": "http://shop.example/b"}, {"location": "http://127.0.0.1:9002/b"}, "", "match"),
+        ({"location": "http://shop.example/b"}, {"location": "/b"}, "", "match"),
+        ({"location": "http://shop.example/b"}, {"location": "/c"}, "", "mismatch"),
+        ({"location": "http://legacy.internal/b"}, {"location": "http://elsewhere.example/b"}, "", "mismatch"),
+        ({"set-cookie": "a=1; Domain=legacy.internal"}, {"set-cookie": "a=1; Domain=127.0.0.1"}, COOKIES, "match"),
+        ({"set-cookie": "a=1; Domain=legacy.internal"}, {"set-cookie": "a=1; Domain=example.org"}, COOKIES, "mismatch"),
+    ],
+)
+def test_what_leads_to_an_upstream_is_the_same_for_a_client(control: Any, candidate: Any, keys: str, outcome: str) -> None:
+    of = route(keys)
+    told = pair(seen(status=302, **control), seen(status=302, **candidate), of, headers=((b"Host", b"shop.example"),))
+    assert Examiner(of, KEY, origins=ORIGINS).examine(told, lambda cause: False).outcome == outcome
 
 
 def test_evidence_under_other_rules_is_refused() -> None:
