@@ -92,9 +92,9 @@ LISTENER = Section(
 USER = Section(
     "a user",
     User,
-    Field("token", text("the hash of a token", bare=False), "hash of the token (never the token itself)", required=True),
+    Field("token", words.token_hash(), "hash of the token (never the token itself)", required=True),
     Field("role", choice("viewer", "operator"), "viewer reads, operator flips"),
-    shorthand=text("the hash of a token", bare=False),
+    shorthand=words.token_hash(),
 )
 
 ADMIN = Section(

@@ -25,6 +25,7 @@ _FRAMING = frozenset(
 )
 # Who the client is and which request this is: an upstream believes the proxy about these.
 _OURS = frozenset(("forwarded", "http2-settings", "proxy-authorization", "via", "x-real-ip", "x-request-id"))
+_TOKEN_HASH = re.compile(r"sha256:[0-9a-fA-F]{64}")
 _STORE = re.compile(r"(sqlite|postgresql)(\+\w+)?://.+", re.ASCII)
 
 
@@ -51,6 +52,10 @@ def network() -> Word:
 
 def name() -> Word:
     return Word("a name", _name, pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", bare=True)
+
+
+def token_hash() -> Word:
+    return word("the hash of a token, such as sha256:9f86…", _token_hash, "^sha256:[0-9a-fA-F]{64}$")
 
 
 def header() -> Word:
@@ -229,6 +234,14 @@ def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
         raise ValueError(f"{text!r} is not a name: letters, digits, dots, dashes and underscores, at most 100")
     return text
+
+
+def _token_hash(text: str) -> str:
+    """In lower case. What is written there instead may be the token, so nothing of it is said again."""
+    if not _TOKEN_HASH.fullmatch(text):
+        how = '`printf %s "$TOKEN" | sha256sum` prints it'
+        raise ValueError(f"this is not the hash of a token: write `sha256:` and its SHA-256 in hexadecimal ({how})")
+    return text.lower()
 
 
 def _header(text: str) -> str:

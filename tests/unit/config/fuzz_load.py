@@ -23,7 +23,7 @@ from strangler.config.jsonschema import schema
 from strangler.config.load import Outcome
 from tests.unit.given import outcome
 
-ENVIRON = {"TOKEN": "secret-token-0123", "URL": "http://legacy.example:1"}
+ENVIRON = {"TOKEN": "secret-token-0123", "HASH": f"sha256:{'0b' * 32}", "URL": "http://legacy.example:1"}
 JUNK = [
     *("", "~", "null", "yes", "off", "NO", "on", "y", "0", "-1", "5", "0x10", "010", "1e9", "1:30", ".inf", ".nan", "5%", "0s"),
     *("101%", "5s", "1MiB", "1M", "2027-03-31", "${TOKEN}", "${NOPE}", "${URL:-x}", "${", "$${", "*", "&a b", "*a", "!!int 5"),
@@ -92,7 +92,7 @@ class Builder:
                 listen=lambda: [self.listener(port) for port in self.sample(["9901", "9902"], 1)],
                 admin=lambda: {
                     "address": "127.0.0.1:9905",
-                    **self.some(users={"ops": "${TOKEN}", "eve": {"token": "x", "role": "viewer"}}),
+                    **self.some(users={"ops": "${HASH}", "eve": {"token": f"sha256:{'1a' * 32}", "role": "viewer"}}),
                 },
                 store=self.rng.choice(["sqlite:///x.db", "postgresql+psycopg://h/d"]),
                 retention=lambda: self.some(examples=self.duration, size=self.size),

@@ -65,7 +65,8 @@ REJECTED = [
     ("routes: [{name: a, match: {path: /a}, compare: {unordered: [{pth: $.a}]}}]", "routes.0.compare.unordered.0"),
     ("listen: [{address: '127.0.0.1:80', limits: {headers: 0}}]", "listen.0.limits.headers: 0 is less than the minimum of 1"),
     ("listen: []", "listen: [] should be non-empty"),
-    ("admin: {users: {'a b': x}}", "admin.users: 'a b' "),
+    (f"admin: {{users: {{'a b': 'sha256:{'1a' * 32}'}}}}", "admin.users: 'a b' "),
+    ("admin: {users: {ops: a-token}}", "admin.users.ops"),
 ]
 
 

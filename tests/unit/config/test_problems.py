@@ -122,7 +122,9 @@ routes:
     ladder: {auto: false, steps: [1%, 100%], dwell: 1h}
 listen: [{address: "127.0.0.1:8080", engine: native, tls: {cert: given.py, key: given.py}, trusted_proxies: [10.0.0.0/8],
           limits: {headers: 128, idle: 75s, body: none}}]
-admin: {address: "127.0.0.1:8081", users: {ops: "$x", eve: {token: "$y", role: viewer}}}
+admin: {address: "127.0.0.1:8081",
+        users: {ops: "sha256:1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a",
+                eve: {token: "sha256:1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a", role: viewer}}}
 mappings: [given.py]
 store: sqlite:///strangler.db
 log: {level: info, access: off}
