@@ -56,6 +56,15 @@ def lose(batch: Batch, incarnation: str, route: str, number: int = 1) -> None:
     _add(batch.lost, (route, Lost.CONTROL.value), number)
 
 
+def fold(batch: Batch) -> None:
+    """Count by the hour what was counted by the minute, under its first minute, as the store does with what is old."""
+    counts, batch.counts = batch.counts, {}
+    for (minute, stratum, outcome), (number, repeated) in counts.items():
+        counted = batch.counts.setdefault((minute - minute % 60, stratum, outcome), [0, 0])
+        counted[0] += number
+        counted[1] += repeated
+
+
 class Readings:
     """How far the workers' counters have been read: what is new goes into a batch, and how far into its snapshot.
 

@@ -50,7 +50,8 @@ class _Opened:
     comparators: Comparators
     postbox: Postbox
     looks: SecondLooks
-    tasks: list[asyncio.Task[None]]
+    recording: asyncio.Task[None]
+    pruning: asyncio.Task[None]
 
 
 class Evidence:
@@ -109,9 +110,9 @@ class Evidence:
         for job in await opened.comparators.close():
             if not job.looked:
                 self._lose(job)
-        for task in opened.tasks:
-            task.cancel()
-        await asyncio.gather(*opened.tasks, return_exceptions=True)
+        opened.recorder.stop()
+        opened.pruning.cancel()
+        await asyncio.gather(opened.recording, opened.pruning, return_exceptions=True)
         if await opened.recorder.record():
             with suppress(StranglerError):  # the next run ends this one, then
                 await asyncio.to_thread(opened.store.end_run, opened.run, time.time())
@@ -137,7 +138,6 @@ class Evidence:
         self._opened = opened
         self._pass_on(opened)
         opened.postbox.open()
-        opened.tasks += [asyncio.create_task(opened.recorder.live()), asyncio.create_task(opened.recorder.prune())]
 
     def _build(self, key: bytes, store: Store, run: Run, accounts: Accounts, readings: Readings) -> _Opened:
         assert self._config is not None
@@ -169,7 +169,8 @@ class Evidence:
 
         postbox = Postbox(socket.socket(fileno=self._settings["pairs"]), accounts, take=take, lose=lose)
         looks = SecondLooks(self._asker.ask, take, self._settle)
-        return _Opened(store, run, recorder, comparators, postbox, looks, [])
+        recording, pruning = asyncio.create_task(recorder.live()), asyncio.create_task(recorder.prune())
+        return _Opened(store, run, recorder, comparators, postbox, looks, recording, pruning)
 
     def _pass_on(self, opened: _Opened) -> None:
         assert self._config is not None

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from secrets import token_hex
 
-from strangler.control import witnessed
+from strangler.control import batches, witnessed
 from strangler.control.batches import Readings
 from strangler.core.errors import StranglerError
 from strangler.core.model import Retention
@@ -22,6 +24,7 @@ from strangler.store.store import Store
 RECORDED = "recorded"  # side of an arm of no route: in which minutes evidence was written, and in how many of their seconds
 _EVERY = 1.0  # seconds
 _PRUNE_EVERY = 3600.0
+_MOST_COUNTS = 20_000  # by the minute, kept while the store is away; then they are counted by the hour
 _TRIES = 20  # after which a batch is written without its examples, in case that one of them is what the store refuses
 
 
@@ -52,6 +55,8 @@ class Recorder:
         self._complain = complain
         self._pending: Batch | None = None
         self._unread = False
+        self._token = ""
+        self._over = asyncio.Event()
         self._failures = 0
         self.batch = Batch()
         self.retention = retention
@@ -62,10 +67,15 @@ class Recorder:
         return self._failures > 0
 
     async def live(self) -> None:
-        """Record once a second, until cancelled."""
-        while True:
-            await asyncio.sleep(_EVERY)
+        """Record once a second, until told to `stop`. Not to be cancelled: what a thread writes nobody can call back."""
+        while not self._over.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), _EVERY)
             await self.record()
+
+    def stop(self) -> None:
+        """Have `live` end once it has recorded."""
+        self._over.set()
 
     async def prune(self) -> None:
         """Remove once an hour what is too old or too much, until cancelled."""
@@ -82,6 +92,7 @@ class Recorder:
             fresh = self._pending is None
             if fresh:
                 self._pending, self.batch, self._unread = self.batch, Batch(), True
+                self._token = token_hex(8)
             try:
                 await asyncio.to_thread(self._write)
             except Exception as error:  # whatever it is: evidence waits, and control goes on
@@ -100,7 +111,7 @@ class Recorder:
             self._readings.read(self._pending, witnessed.read(self._arena, self._slots), time.time())
             self._unread = False
         self._sign(self._pending, int(time.time() // 60))
-        self._store.record(self._pending, self._run)
+        self._store.record(self._pending, self._run, self._token)
 
     def _sign(self, batch: Batch, minute: int) -> None:
         """Say that evidence is written now: not when this batch could not be."""
@@ -115,6 +126,8 @@ class Recorder:
         self._failures += 1
         if self._failures == _TRIES:
             self._pending.examples.clear()
+        if len(self.batch.counts) > _MOST_COUNTS:
+            batches.fold(self.batch)
 
 
 def _brief(error: Exception) -> str:

@@ -80,9 +80,13 @@ class Store:
         statement = update(schema.runs).where(schema.runs.c.number == run.number).values(ended=ended)
         self._database.writing(lambda connection: connection.execute(statement))
 
-    def record(self, batch: Batch, run: Run) -> None:
-        """Add a batch, whole. Raises DatabaseError if it could not be, after some patience: keep it, and try later."""
-        token = token_hex(8)
+    def record(self, batch: Batch, run: Run, token: str = "") -> None:
+        """Add a batch, whole. Raises DatabaseError if it could not be, after some patience: keep it, and try later.
+
+        Args:
+            token: of the batch, to be the same when it is tried later: it may have been added although that was not heard.
+        """
+        token = token or token_hex(8)
         recorder = self._database.writing(lambda connection: self._record(connection, batch, run.number, token))
         if recorder:
             self._memory.learn(recorder)

@@ -73,6 +73,14 @@ def test_examples_are_bounded_while_the_store_is_away() -> None:
     assert batch.settled == {("1.1", "shop"): MOST_EXAMPLES + 10}
 
 
+def test_what_waits_long_for_the_store_is_counted_by_the_hour() -> None:
+    batch = Batch()
+    for minute in range(59, 180):
+        batches.settle(batch, "1.1", replace(MISMATCH, at=60.0 * minute))
+    batches.fold(batch)
+    assert batch.counts == {(start, STRATUM, "mismatch"): [number, number] for start, number in ((0, 1), (60, 60), (120, 60))}
+
+
 def witnessed(match: int, repeated: int, failed: int, arm: int = 0) -> Witnessed:
     arms = {("shop", "shadow", "b1", "modern"): [arm] + [0] * (ARM_CELLS - 1)} if arm else {}
     return Witnessed(

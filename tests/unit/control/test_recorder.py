@@ -1,8 +1,10 @@
 """Evidence on its way into a real store, whatever happens to the store and to control."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from strangler.control.batches import Readings
 from strangler.control.cells import Region, new_arena
 from strangler.control.recorder import Recorder
 from strangler.control.witness import Witness
+from strangler.core.errors import DatabaseError
 from strangler.core.model import Match, Retention, Route
 from strangler.core.template import parse_template
 from strangler.store.rows import Run
@@ -124,6 +127,31 @@ async def test_a_store_that_is_away_is_told_once_and_loses_nothing(house: House)
     assert len(house.said) == 2
     assert house.ledger() == {"seen": 4, "match": 1, "mismatch": 3, "in flight": 0}
     assert len(house.store.examples()) == 3
+
+
+async def test_a_batch_that_was_written_unheard_is_not_written_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.ask(different=True)
+    batches.settle(house.recorder.batch, "1.1", MISMATCH)
+    record = Store.record
+
+    def fail_late(*arguments: Any) -> None:
+        record(*arguments)
+        raise DatabaseError("the connection broke")
+
+    monkeypatch.setattr(Store, "record", fail_late)
+    assert not await house.recorder.record()
+    monkeypatch.setattr(Store, "record", record)
+    assert await house.recorder.record()
+    assert house.ledger() == {"seen": 1, "mismatch": 1, "in flight": 0}
+
+
+async def test_when_told_to_stop_it_finishes_what_it_is_writing(house: House) -> None:
+    house.ask()
+    living = asyncio.create_task(house.recorder.live())
+    await asyncio.sleep(0)
+    house.recorder.stop()
+    await living
+    assert house.ledger() == {"seen": 1, "match": 1, "in flight": 0}
 
 
 async def test_an_error_that_nobody_thought_of_is_told_by_its_class_alone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
