@@ -46,6 +46,7 @@ CANDIDATES = ("hang", "refuse", "reset", "huge", "slow")
 DIFFERENT = BODY.replace(b"x", b"y", 1)
 AIMS = {"throughput": {"nginx-copies": 1.0, "envoy-copies": 2.5}, "different": {"nginx-copies": 0.6}}
 SHARE = 0.3  # of capacity, for the open loop
+MOST_ON_ONE = 1000  # requests/s on one connection: beyond it the client would need a core of its own
 SLOWER = 20  # times, of the slow candidate
 SLICES = 10
 SETTLES = 30.0  # seconds in which everything that is in flight must have been settled
@@ -193,7 +194,7 @@ def _loads(bench: Bench, usual: Contender) -> dict[str, Callable[[Contender], Lo
     """Open loops at a share of what the proxy does without copies: on one connection, and on many."""
     seconds = bench.settings.seconds
     many = SHARE * bench.closed(usual, seconds).rate
-    one = SHARE / max(1e-5, one_connection(usual.port, usual.path, rate=100, seconds=WARM_UP).p50)
+    one = min(MOST_ON_ONE, SHARE / max(1e-5, one_connection(usual.port, usual.path, rate=100, seconds=WARM_UP).p50))
     loads: dict[str, Callable[[Contender], Load]] = {
         "one": lambda contender: one_connection(contender.port, contender.path, rate=one, seconds=seconds)
     }
