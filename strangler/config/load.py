@@ -37,7 +37,12 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
 
     Raises UsageError if it cannot be read, ConfigError, with every problem, if anything is wrong in it.
     """
-    outcome = check(path, environ)
+    return sound(path, contents(path), environ)
+
+
+def sound(path: Path, data: bytes, environ: Mapping[str, str]) -> Config:
+    """What the bytes of a file mean, which must be right. Raises ConfigError with every problem."""
+    outcome = read(data, environ, path.parent)
     if outcome.config is None:
         raise ConfigError(str(path), [problem for problem in outcome.problems if not problem.warning])
     return outcome.config
@@ -45,13 +50,17 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
 
 def check(path: Path, environ: Mapping[str, str]) -> Outcome:
     """Read a file and report everything about it. Raises UsageError if it cannot be read at all."""
+    return read(contents(path), environ, path.parent)
+
+
+def contents(path: Path) -> bytes:
+    """The bytes of a file. Raises UsageError if it cannot be read."""
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise UsageError(f"{path} does not exist: write it (README shows five lines), or name another with -c FILE") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
-    return read(data, environ, path.parent)
 
 
 def read(data: bytes, environ: Mapping[str, str], folder: Path) -> Outcome:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strangler.control.flipping.spool import Spool
@@ -51,9 +52,10 @@ class Journal:
     def entries(self) -> list[Entry]:
         """All entries, each once, in the order of time. Raises DatabaseError: without the store nobody knows what it holds."""
         found = {entry.id: entry for entry in self.spooled()}
-        with closing(self._open(read_only=True)) as store:
-            for entry in store.journal():
-                found.setdefault(entry.id, entry)
+        if not self._is_absent():
+            with closing(self._open(read_only=True)) as store:
+                for entry in store.journal():
+                    found.setdefault(entry.id, entry)
         return sorted(found.values(), key=lambda entry: (entry.at, entry.id))
 
     def spooled(self) -> list[Entry]:
@@ -82,7 +84,14 @@ class Journal:
             raise DatabaseError(f"the journal cannot be read: {self.spool.path}: {error.strerror}") from None
         return len(kept.entries)
 
+    def _is_absent(self) -> bool:
+        """Whether there is clearly no store, which can be seen without loading what opens one."""
+        scheme, _, file = self._url.partition(":///")
+        return scheme == "sqlite" and "?" not in file and not Path(self._folder, file).exists()
+
     def _exists(self) -> bool:
+        if self._is_absent():
+            return False
         with closing(self._open(read_only=True)) as store:
             return store.exists
 

@@ -16,7 +16,7 @@ import socket
 import sys
 from typing import Any
 
-from strangler.control.frames import Head, encode
+from strangler.control.frames import Frames, Head, encode
 
 _SET_DEATH_SIGNAL, _SET_NAME = 1, 15  # prctl(2)
 _NOT_OURS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # a terminal and a service manager send these to all processes
@@ -36,6 +36,16 @@ def begin() -> Settings:
     if os.getppid() != settings["parent"]:  # it died before the kernel was told
         os._exit(1)
     return dict(settings)
+
+
+def hear(settings: Settings) -> Head:
+    """The first thing that the supervisor says, for a child without a loop. Ends the process if there is nothing."""
+    link, frames = socket.socket(fileno=os.dup(settings["link"])), Frames()
+    with link:
+        while data := link.recv(65536):
+            for head, _ in frames.feed(data):
+                return head
+    os._exit(1)
 
 
 def say_and_end(settings: Settings, head: Head, body: bytes = b"") -> None:

@@ -12,31 +12,45 @@ from collections.abc import Mapping
 from dataclasses import astuple, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from strangler.config.load import load
+from strangler.config.file import Snapshot
+from strangler.config.load import contents, sound
 from strangler.control.access import check_writable
+from strangler.control.flipping import by_hand
+from strangler.control.flipping.by_hand import Ruling
+from strangler.control.flipping.guard import guard
+from strangler.control.flipping.world import Judge, World
 from strangler.control.frames import Head
-from strangler.control.lifeline import begin, say_and_end
+from strangler.control.lifeline import begin, hear, say_and_end
 from strangler.control.shortfalls import shortfalls
 from strangler.core.errors import ConfigError, UsageError
-from strangler.core.model import Config, Listener
+from strangler.core.flip import Place, place_of
+from strangler.core.model import Config, Listener, Stage
+from strangler.core.units import Share
 from strangler.proxy import tls
 from strangler.proxy.adapt import check_hooks
 from strangler.proxy.hooks import load_hook
 from strangler.proxy.key import find_key
 
 
-def read(path: Path, environ: Mapping[str, str], held: str) -> tuple[Head, bytes]:
+def read(
+    path: Path, environ: Mapping[str, str], held: str, served: Mapping[str, list[Any]] | None, judge: Judge
+) -> tuple[Head, bytes]:
     """What the supervisor needs to know about the file, and the pickled configuration; or what is wrong with it.
 
     Args:
+        served: where each route is served, as an earlier answer gave it; None if nothing is served yet: then the file is
+            taken as it is. Else what has moved up without a flip needs what a flip needs.
+        judge: the guard.
         held: the listeners whose sockets are open, as an earlier answer gave them; "" if none are. Another address in the
             file means nothing to workers that have these sockets: it waits for the next start.
     """
-    digest = ""
+    digest, ruling = "", Ruling()
     try:
-        digest = sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-        config = load(path, environ)
+        data = contents(path)
+        digest = sha256(data).hexdigest()
+        config = sound(path, data, environ)
         missed = shortfalls(config)
         check_writable(config.log)
         check_hooks(config)
@@ -44,8 +58,12 @@ def read(path: Path, environ: Mapping[str, str], held: str) -> tuple[Head, bytes
         check_certificates(config)
         if any(upstream.identity for upstream in config.upstreams.values()):
             find_key(environ, config.folder)
+        if served is not None:
+            ruling = _by_hand(World(path, environ, judge), data, config, served)
     except UsageError as error:
         return {"is": "problems", "text": str(error), "listed": isinstance(error, ConfigError), "digest": digest}, b""
+    if ruling.refused:
+        return {"is": "problems", "text": "\n".join(ruling.refused), "listed": True, "digest": digest}, b""
     listen = _unpack(held) if held else config.listen
     kept = replace(config, listen=tuple(_as_written(listener, config) for listener in listen))
     return {
@@ -53,6 +71,8 @@ def read(path: Path, environ: Mapping[str, str], held: str) -> tuple[Head, bytes
         "digest": digest,
         "routes": len(config.routes),
         "missed": missed,
+        "notes": ruling.notes,
+        "places": {route.name: [route.stage, place_of(route).weight] for route in config.routes},
         "workers": config.workers,
         "store": sha256(config.store.encode()).hexdigest(),  # it may hold a password
         "listen": [astuple(listener.address) for listener in config.listen],
@@ -83,6 +103,12 @@ def check_certificates(config: Config) -> None:
         tls.serving(config.admin.tls, "admin")
 
 
+def _by_hand(world: World, data: bytes, config: Config, served: Mapping[str, list[Any]]) -> Ruling:
+    snapshot = Snapshot(world.path, Path(os.path.realpath(world.path)), data, "")
+    places = {name: Place(Stage(stage), Share(weight)) for name, (stage, weight) in served.items()}
+    return by_hand.judge(world, snapshot, config, places)
+
+
 def _as_written(held: Listener, config: Config) -> Listener:
     """The listener as the file has it now; as it was if the file has lost it."""
     return next((listener for listener in config.listen if listener.address == held.address), held)
@@ -99,4 +125,5 @@ def _unpack(held: str) -> tuple[Listener, ...]:
 
 if __name__ == "__main__":
     settings = begin()
-    say_and_end(settings, *read(Path(settings["path"]), os.environ, settings["held"]))
+    told = hear(settings)
+    say_and_end(settings, *read(Path(settings["path"]), os.environ, settings["held"], told["served"], guard))

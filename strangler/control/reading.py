@@ -19,11 +19,24 @@ class Reading:
     """Has a file read by a process of its own, one at a time.
 
     Args:
+        served: where each route is served now, as an earlier answer gave it; None before the first start.
         news: called with what the reader says: head, body, and whether a person asked.
+        over: called at the end of each reading, news or not.
+
+    Attributes:
+        done: number of readings that are over.
     """
 
-    def __init__(self, loop: Loop, path: Path, news: Callable[[Head, bytes, bool], None]) -> None:
-        self._loop, self._path, self._news = loop, path, news
+    def __init__(
+        self,
+        loop: Loop,
+        path: Path,
+        served: Callable[[], Head | None],
+        news: Callable[[Head, bytes, bool], None],
+        over: Callable[[], None],
+    ) -> None:
+        self._loop, self._path, self._served, self._news, self._over = loop, path, served, news, over
+        self.done = 0
         self._reader: Child | None = None
         self._answer: tuple[Head, bytes] | None = None
         self._asked = False
@@ -41,18 +54,22 @@ class Reading:
         """Whether there is another file than when it was read last."""
         return signature(self._path) not in (None, self._seen)
 
-    def read(self, asked: bool) -> None:
-        """Have it read; if that is being done already, once more after it, for it may have begun too early."""
+    def read(self, asked: bool) -> int:
+        """Have it read; if that is being done already, once more after it, for it may have begun too early. The number of
+        the reading: it is over when so many are."""
         if self._reader is not None:
             self._next = asked or bool(self._next)
-            return
+            return self.done + 2
+        number = self.done + 1
         self._asked, self._next, self._answer = asked, None, None
         self._seen = signature(self._path)
         settings = {"path": str(self._path), "held": self._held}
         try:
             self._reader = Child(self._loop, "strangler.control.reader", "reader", settings, [], self._answered, self._ended)
+            self._reader.send({"served": self._served()})
         except OSError as error:
             self._ended(f"could not be started: {error.strerror}")
+        return number
 
     def _answered(self, head: Head, body: bytes) -> None:
         self._answer = head, body
@@ -63,7 +80,9 @@ class Reading:
         self._held = head.get("held", self._held)
         news = self._asked or not head["digest"] or head["digest"] != self._digest
         self._digest = head["digest"]
+        self.done += 1
         if news:
             self._news(head, body, self._asked)
+        self._over()
         if self._next is not None:
             self.read(self._next)

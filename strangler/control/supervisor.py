@@ -19,6 +19,7 @@ from pathlib import Path
 
 from strangler import __version__
 from strangler.control import console, runtime
+from strangler.control.callers import Callers
 from strangler.control.cells import new_arena
 from strangler.control.child import python
 from strangler.control.crew import Crew, Equipment
@@ -77,9 +78,10 @@ class Supervisor:
         self._handover: Handover | None = None
         self._successor: subprocess.Popen[bytes] | None = None
         self._stops = 0
-        self._reading = Reading(self._loop, order.path, self._read)
+        self._callers = Callers(self._state, self._have_read, self._is_over)
+        self._reading = Reading(self._loop, order.path, lambda: self._plan.get("places"), self._read, self._callers.look)
         self._plan: Head = {}
-        self._bodies: list[bytes] = []
+        self._tables: list[tuple[Head, bytes]] = []
         self._announcements: list[str] = []
         self._problems = ""
         self._reloaded = 0.0
@@ -162,7 +164,7 @@ class Supervisor:
         if heir is not None:
             heir.ready()
         self._holdings.own()
-        self._handover = Handover(self._loop, self._holdings.offer, self._leave_to)
+        self._handover = Handover(self._loop, self._holdings.offer, self._leave_to, self._callers.hear)
         schemes = self._plan["schemes"]
         for url in dict.fromkeys(_url(listening.address, schemes[number]) for number, listening in self._holdings.public):
             console.say(f"strangler serves {url}", console.OUT)
@@ -198,8 +200,10 @@ class Supervisor:
     def _take_up(self, head: Head, body: bytes, asked: bool) -> None:
         """Give the workers a new table; people are told once all of them use it."""
         self._tell_changes(head)
+        for note in head["notes"]:
+            self._say(note)
         self._plan, self._problems = head, ""
-        self._bodies = [*self._bodies[-1:], body]
+        self._tables = [*self._tables[-1:], (head, body)]
         self._crew.publish(self._crew.revision + 1, body)
         if self._handover is not None:
             routes = f"{head['routes']} routes"
@@ -227,6 +231,27 @@ class Supervisor:
     def _error(self, head: Head) -> UsageError:
         return FileProblems(head["text"]) if head.get("listed") else UsageError(head["text"])
 
+    # What commands ask for.
+
+    def _state(self) -> Head:
+        return {
+            "is": "state",
+            "pid": os.getpid(),
+            "path": os.path.realpath(self._order.path),
+            "digest": self._plan["digest"],
+            "revision": self._crew.revision,
+            "serving": self._crew.serving,
+            "problems": self._problems,
+        }
+
+    def _have_read(self, digest: str) -> int:
+        """Have the file read, unless it is served already."""
+        served = digest == self._plan["digest"] and not self._problems
+        return self._reading.done if served or self._stops else self._reading.read(asked=True)
+
+    def _is_over(self, number: int) -> bool:
+        return self._reading.done >= number and self._crew.serving
+
     # What the crew calls.
 
     def _bury(self, number: int) -> None:
@@ -239,17 +264,19 @@ class Supervisor:
             self._announcements = []
             self._reloaded = time.time()
         self._tell_control()
+        self._callers.look()
 
     def _refused(self, revision: int, why: str) -> None:
         """A worker cannot use a table that the reader found good: back to the one before, for all of them."""
         if revision < self._crew.revision:
             return
         self._problems = why
-        if self._crew.began and len(self._bodies) > 1:
+        if self._crew.began and len(self._tables) > 1:
             self._say(f"{why}; what was served before goes on")
             self._announcements = []
-            self._bodies = self._bodies[:1]
-            self._crew.publish(revision + 1, self._bodies[0])
+            self._tables = self._tables[:1]
+            self._plan, body = self._tables[0]
+            self._crew.publish(revision + 1, body)
             self._tell_control()
 
     def _tell_control(self) -> None:

@@ -55,15 +55,23 @@ class Heir:
 
 
 class Handover:
-    """The old supervisor's side: a door for one successor at a time.
+    """The old supervisor's side: a door for one successor at a time, and for commands.
 
     Args:
         offer: what is handed over, and the descriptors of it.
         leave: called with the successor's pid, when it serves.
+        other: called with whatever else is asked, and a way to answer.
     """
 
-    def __init__(self, loop: Loop, offer: Callable[[], tuple[Head, list[int]]], leave: Callable[[int], None]) -> None:
-        self._loop, self._offer, self._leave = loop, offer, leave
+    def __init__(
+        self,
+        loop: Loop,
+        offer: Callable[[], tuple[Head, list[int]]],
+        leave: Callable[[int], None],
+        other: Callable[[Head, Callable[[Head], None]], None],
+    ) -> None:
+        self._loop, self._offer, self._leave, self._other = loop, offer, leave, other
+        self._links: set[Link] = set()
         self._successor: Link | None = None
         self._path = runtime.door_of(os.getpid())
         with suppress(FileNotFoundError):
@@ -71,7 +79,7 @@ class Handover:
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._sock.bind(self._path)
         os.chmod(self._path, 0o600)
-        self._sock.listen(4)
+        self._sock.listen(64)
         self._sock.setblocking(False)
         loop.watch(self._sock, self._accept)
 
@@ -81,7 +89,9 @@ class Handover:
         return self._successor is not None
 
     def close(self) -> None:
-        """Hand over to nobody else."""
+        """Hand over to nobody else, and answer nobody: there may be another who does."""
+        for link in self._links - {self._successor}:
+            link.close()
         if self._sock.fileno() >= 0:
             self._loop.forget(self._sock)
             self._sock.close()
@@ -94,23 +104,37 @@ class Handover:
         except OSError:
             return
         pid, user = _peer(sock)
-        if self._successor is not None or user != os.geteuid():
+        if user != os.geteuid():
             sock.close()
             return
 
         def heard(head: Head, _: bytes) -> None:
             if head.get("do") == "offer":
-                offer, descriptors = self._offer()
-                with suppress(OSError):
-                    socket.send_fds(sock, [encode(offer)], descriptors)
-            elif head.get("do") == "leave" and self._successor is not None:
+                self._offer_to(link, sock)
+            elif head.get("do") != "leave":
+                self._other(head, link.send)
+            elif link is self._successor:
                 self._leave(pid)
-                self._successor.send({"is": "leaving"})
+                link.send({"is": "leaving"})
 
-        self._successor = Link(self._loop, sock, heard, self._given_up)
+        def ended() -> None:
+            self._links.discard(link)
+            if link is self._successor:
+                self._successor = None
 
-    def _given_up(self) -> None:
-        self._successor = None
+        link = Link(self._loop, sock, heard, ended)
+        self._links.add(link)
+
+    def _offer_to(self, link: Link, sock: socket.socket) -> None:
+        """One successor at a time."""
+        if self._successor is not None:
+            self._links.discard(link)
+            link.close()
+            return
+        self._successor = link
+        offer, descriptors = self._offer()
+        with suppress(OSError):
+            socket.send_fds(sock, [encode(offer)], descriptors)
 
 
 def _peer(sock: socket.socket) -> tuple[int, int]:

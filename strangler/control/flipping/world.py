@@ -20,7 +20,6 @@ from strangler.control.flipping.door import Answer
 from strangler.control.flipping.names import name
 from strangler.control.flipping.spool import Spool
 from strangler.control.journal import Journal
-from strangler.core.errors import ConfigError
 from strangler.core.flip import Flip
 from strangler.core.guard.verdict import Judgement
 from strangler.core.journal import Entry
@@ -63,10 +62,7 @@ class World:
 
     def config(self, data: bytes) -> Config:
         """What a file with this content means. Raises ConfigError."""
-        outcome = load.read(data, self._environ, self.path.parent)
-        if outcome.config is None:
-            raise ConfigError(str(self.path), [problem for problem in outcome.problems if not problem.warning])
-        return outcome.config
+        return load.sound(self.path, data, self._environ)
 
     def turn(self, snapshot: Snapshot) -> AbstractContextManager[None]:
         """Be the only one of ours who writes the file. Raises BusyError, FileError."""

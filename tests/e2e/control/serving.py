@@ -21,6 +21,7 @@ FILE = """version: 1
 listen: [{{address: "{listen}"}}]
 admin: {{address: "{admin}"}}
 workers: {workers}
+reload: trusted
 log: {{access: {log}}}
 upstreams: {{legacy: {{url: "http://127.0.0.1:{legacy}"}}, modern: {{url: "http://127.0.0.1:{modern}"}}}}
 routes:
