@@ -29,6 +29,7 @@ _FILE = """version: 1
 listen: [{{address: "127.0.0.1:{port}"}}]
 admin: {{address: "127.0.0.1:0"}}
 workers: {workers}
+reload: trusted
 upstreams: {{legacy: {{url: "http://127.0.0.1:{upstream}"}}, modern: {{url: "http://127.0.0.1:{upstream}"}}}}
 routes:
   - {{name: page, match: {{path: "/page/{{id}}"}}, stage: {stage}}}
