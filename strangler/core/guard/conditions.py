@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import floor
 
 from strangler.core.guard import increase, sequence
-from strangler.core.guard.evidence import Agreement, Data, DataState, Evidence
-from strangler.core.guard.latency import ratio
+from strangler.core.guard.evidence import Agreement, Covered, Data, DataState, Evidence, Failures, Latency, Recent
+from strangler.core.guard.latency import PERCENTILE, Histogram, ratio, samples_needed
 from strangler.core.guard.verdict import Finding, Verdict, missing, together
 from strangler.core.model import Guard
 
-STALE_SECONDS = 900.0  # without a comparison, after which "nothing was compared" is what there is to say
+STALE_SECONDS = 3600.0  # without a comparison, after which "nothing was compared" is what there is to say
 RARE = 0.01  # share of the traffic below which a stratum is judged together with the other rare ones
 DISMISSAL = 0.01  # probability of ever failing a route that meets its bar, for all strata together
 ALARM = 1e-4  # the same, for one look at the recent window
-LEAST_LATENCIES = 100
 
 Condition = Callable[[Evidence, Guard], Finding]
 
@@ -25,18 +25,28 @@ def parity(evidence: Evidence, guard: Guard) -> Finding:
     if not strata:
         more = sequence.samples_needed(0, 0, guard.match_rate, 1 - guard.confidence)
         return Finding("parity", Verdict.NOT_ENOUGH, f"nothing was compared; {missing(more, evidence.per_hour)}", more)
-    found = [_agreement(stratum, guard, DISMISSAL / len(strata), evidence.per_hour) for stratum in strata]
+    share = evidence.per_hour / sum(stratum.total for stratum in strata)
+    found = [_agreement(stratum, guard, DISMISSAL / len(strata), stratum.total * share) for stratum in strata]
     return _worst("parity", found)
 
 
 def recent(evidence: Evidence, guard: Guard) -> Finding:
-    """Whether the recent window alone is not clearly worse than the bar: good old samples must not hide a bad new day."""
-    good, bad = _sum(evidence.recent)
-    if not good + bad:
-        return Finding("recent", Verdict.NOT_ENOUGH, "nothing was compared recently")
-    words = f"{_percent(good, good + bad)} of {good + bad:,} recent samples agree"
-    failed = sequence.below(good, bad, guard.match_rate, ALARM)
-    return Finding("recent", Verdict.FAIL if failed else Verdict.PASS, words)
+    """Whether the last minutes alone are not clearly worse than the bar: good old samples must not hide a bad new day."""
+    seen = evidence.recent
+    good, bad = _sum(seen.agreement)
+    found = [worse for part, counted in _failures_of(seen) if (worse := _worse(part, counted, guard, seen.minutes))]
+    if seen.latency and _slower(seen.latency, guard, ALARM / 4):
+        words = f"in the last {seen.minutes} min 95 % of modern's answers took {_percentiles(seen.latency)}"
+        found.append(Finding("recent", Verdict.FAIL, f"{words}; {guard.latency_ratio:g} times legacy's is allowed"))
+    if good + bad:
+        words = f"{_percent(good, good + bad)} of {good + bad:,} samples of the last {seen.minutes} min agree"
+        failed = sequence.below(good, bad, guard.match_rate, ALARM)
+        needed = f", {_share(guard.match_rate)} needed" if failed else ""
+        found.append(Finding("recent", Verdict.FAIL if failed else Verdict.PASS, words + needed))
+    else:
+        words = f"nothing was compared in the last {seen.minutes} min"
+        found.append(Finding("recent", Verdict.NOT_ENOUGH, words))
+    return _worst("recent", found)
 
 
 def errors(evidence: Evidence, guard: Guard) -> Finding:
@@ -45,7 +55,7 @@ def errors(evidence: Evidence, guard: Guard) -> Finding:
     sums = (counted.total, counted.modern, counted.legacy, guard.error_increase)
     words = (
         f"modern failed {counted.modern:,} and legacy {counted.legacy:,} of {counted.total:,} requests; "
-        f"an increase of up to {guard.error_increase:.2%} is allowed"
+        f"an increase of up to {_share(guard.error_increase)} is allowed"
     )
     if increase.beyond(*sums, DISMISSAL):
         return Finding("errors", Verdict.FAIL, words)
@@ -57,34 +67,35 @@ def errors(evidence: Evidence, guard: Guard) -> Finding:
 
 def latency(evidence: Evidence, guard: Guard) -> Finding:
     """Whether modern's 95th percentile is not much above legacy's."""
-    seen = evidence.latency
-    found = ratio(seen.modern, seen.legacy, (1 - guard.confidence) / 4) if seen else None
+    seen, error = evidence.latency, (1 - guard.confidence) / 4
+    found = ratio(seen.modern, seen.legacy, error) if seen else None
     if seen is None or found is None:
-        more = max(LEAST_LATENCIES - (seen.modern.total if seen else 0), 1)
-        return Finding("latency", Verdict.NOT_ENOUGH, f"too few durations; {missing(more, evidence.per_hour)}", more)
+        least = min(seen.modern.total, seen.legacy.total) if seen else 0
+        more = sequence.samples_needed(least, 0, PERCENTILE, error)
+        return Finding(
+            "latency", Verdict.NOT_ENOUGH, f"{least:,} durations are too few; {missing(more, evidence.per_hour)}", more
+        )
     low, high = found
     words = (
-        f"95 % of modern's answers within {_milliseconds(seen.modern.percentile)}, legacy's "
-        f"{_milliseconds(seen.legacy.percentile)}: ratio {low:.2f} to {high:.2f}, allowed {guard.latency_ratio:g}"
+        f"95 % of modern's answers took {_percentiles(seen)}: between {low:.2f} and {high:.2f} times as long, "
+        f"{guard.latency_ratio:g} allowed"
     )
     if high <= guard.latency_ratio:
         return Finding("latency", Verdict.PASS, words)
-    return Finding("latency", Verdict.FAIL if low > guard.latency_ratio else Verdict.NOT_ENOUGH, words)
+    if low > guard.latency_ratio:
+        return Finding("latency", Verdict.FAIL, words)
+    needed = samples_needed(seen.modern, seen.legacy, guard.latency_ratio, error)
+    return Finding("latency", Verdict.NOT_ENOUGH, f"{words}; {missing(needed, evidence.per_hour)}", needed)
 
 
 def coverage(evidence: Evidence, guard: Guard) -> Finding:
-    """Whether enough of what can be compared was compared, for each method."""
+    """Whether enough of what can be compared was compared, for each method; and is being compared now."""
     if not any(method.comparable for method in evidence.coverage):
         return Finding("coverage", Verdict.NOT_ENOUGH, "no request could be compared yet")
+    lately = f" of the last {evidence.recent.minutes} min"
     found = [
-        Finding(
-            "coverage",
-            Verdict.PASS if method.compared >= guard.coverage * method.comparable else Verdict.NOT_ENOUGH,
-            f"{method.method}: {_percent(method.compared, method.comparable)} of {method.comparable:,} comparable requests "
-            f"were compared, {_share(guard.coverage)} needed",
-        )
-        for method in evidence.coverage
-        if method.comparable
+        *(_covered(method, guard, "") for method in evidence.coverage if method.comparable),
+        *(_covered(method, guard, lately) for method in evidence.recent.coverage if method.comparable),
     ]
     return _worst("coverage", found)
 
@@ -92,7 +103,8 @@ def coverage(evidence: Evidence, guard: Guard) -> Finding:
 def version(evidence: Evidence, guard: Guard) -> Finding:
     """Whether it is known which build of modern the samples are of."""
     if evidence.version:
-        return Finding("version", Verdict.PASS, f"all samples are of modern's build {evidence.version}")
+        also = f"; {' and '.join(evidence.others)} still answer, too, and count only as recent samples" if evidence.others else ""
+        return Finding("version", Verdict.PASS, f"all samples are of modern's build {evidence.version}{also}")
     words = (
         "modern's answers do not name their build"
         if evidence.names_version
@@ -104,11 +116,11 @@ def version(evidence: Evidence, guard: Guard) -> Finding:
 def comparing(evidence: Evidence, guard: Guard) -> Finding:
     """Whether comparisons are being made now."""
     if not evidence.comparing:
-        return Finding("comparing", Verdict.NOT_ENOUGH, "comparing has stopped: see `strangler status`")
-    if evidence.age is None or evidence.age > STALE_SECONDS:
-        since = "ever" if evidence.age is None else f"for {evidence.age / 60:.0f} min"
-        return Finding("comparing", Verdict.NOT_ENOUGH, f"nothing was compared {since}")
-    return Finding("comparing", Verdict.PASS, f"the last comparison was {evidence.age:.0f} s ago")
+        return Finding("comparing", Verdict.NOT_ENOUGH, "no evidence is being written: is `strangler serve` running?")
+    if evidence.age is None or not evidence.age <= STALE_SECONDS:
+        words = "nothing was compared yet" if evidence.age is None else f"nothing was compared for {evidence.age / 60:.0f} min"
+        return Finding("comparing", Verdict.NOT_ENOUGH, words)
+    return Finding("comparing", Verdict.PASS, f"the last comparison was {_minutes(evidence.age)} ago")
 
 
 def health(evidence: Evidence, guard: Guard) -> Finding:
@@ -130,7 +142,7 @@ def quiet(evidence: Evidence, guard: Guard) -> Finding:
     """Whether legacy has been unused for long enough."""
     if evidence.legacy_quiet is None:
         return Finding("quiet", Verdict.NOT_ENOUGH, "it is not known when legacy served this route last")
-    days, needed = evidence.legacy_quiet / 86400, guard.quiet / 86400
+    days, needed = evidence.legacy_quiet // 8640 / 10, guard.quiet / 86400  # not rounded up to what is needed
     words = f"legacy has not served this route for {days:.1f} days, {needed:g} needed"
     return Finding("quiet", Verdict.PASS if evidence.legacy_quiet >= guard.quiet else Verdict.NOT_ENOUGH, words)
 
@@ -158,16 +170,53 @@ def _strata(agreement: Sequence[Agreement]) -> Iterator[Agreement]:
 def _agreement(stratum: Agreement, guard: Guard, dismissal: float, per_hour: float) -> Finding:
     good, bad, error = stratum.agree, stratum.differ, 1 - guard.confidence
     low, _ = sequence.bounds(good, bad, error)
-    words = (
-        f"{stratum}: {_percent(good, good + bad)} of {good + bad:,} agree, at least {low:.4%} with "
-        f"{_share(guard.confidence)} confidence, {_share(guard.match_rate)} needed"
-    )
+    agree, needed = f"{stratum}: {_percent(good, good + bad)} of {good + bad:,} agree", f"{_share(guard.match_rate)} needed"
     if sequence.below(good, bad, guard.match_rate, dismissal):
-        return Finding("parity", Verdict.FAIL, words)
+        return Finding("parity", Verdict.FAIL, f"{agree}, {needed}")
+    words = f"{agree}, at least {floor(low * 1e6) / 1e4:.4f}% with {_share(guard.confidence)} confidence, {needed}"
     if stratum.status_class == "rare" or sequence.above(good, bad, guard.match_rate, error):
         return Finding("parity", Verdict.PASS, words)
     more = sequence.samples_needed(good, bad, guard.match_rate, error)
     return Finding("parity", Verdict.NOT_ENOUGH, f"{words}; {missing(more, per_hour)}", more)
+
+
+def _failures_of(seen: Recent) -> Iterator[tuple[str, Failures]]:
+    yield "requests that both were asked", seen.failures
+    yield "requests that modern was to answer", seen.served
+
+
+def _worse(part: str, counted: Failures, guard: Guard, minutes: int) -> Finding | None:
+    """Whether modern failed clearly more of these; if not, that is not worth a word beside the agreement."""
+    if not increase.beyond(counted.total, counted.modern, counted.legacy, guard.error_increase, ALARM):
+        return None
+    words = (
+        f"modern failed {counted.modern:,} of {counted.total:,} {part} in the last {minutes} min, "
+        f"legacy {counted.legacy:,}; an increase of up to {_share(guard.error_increase)} is allowed"
+    )
+    return Finding("recent", Verdict.FAIL, words)
+
+
+def _slower(seen: Latency, guard: Guard, error: float) -> bool:
+    found = ratio(seen.modern, seen.legacy, error)
+    return found is not None and found[0] > guard.latency_ratio
+
+
+def _percentiles(seen: Latency) -> str:
+    return f"up to {_percentile(seen.modern)}, legacy's {_percentile(seen.legacy)}"
+
+
+def _percentile(histogram: Histogram) -> str:
+    found = histogram.percentile
+    return _duration(found) if found <= histogram.bounds[-1] else f"more than {_duration(histogram.bounds[-1])}"
+
+
+def _covered(method: Covered, guard: Guard, lately: str) -> Finding:
+    enough = method.compared >= guard.coverage * method.comparable
+    words = (
+        f"{method.method}: {_percent(method.compared, method.comparable)} of {method.comparable:,} comparable requests{lately} "
+        f"were compared, {_share(guard.coverage)} needed"
+    )
+    return Finding("coverage", Verdict.PASS if enough else Verdict.NOT_ENOUGH, words)
 
 
 def _mapping(mapping: Data, guard: Guard) -> Finding:
@@ -204,5 +253,11 @@ def _share(share: float) -> str:
     return f"{share * 100:.6g}%"
 
 
-def _milliseconds(seconds: float) -> str:
+def _duration(seconds: float) -> str:
+    if seconds >= 1:
+        return f"{seconds:.1f} s"
     return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

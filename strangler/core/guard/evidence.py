@@ -33,7 +33,8 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """On the same requests: how many each side failed, with no answer or a 5xx."""
+    """On the same requests: how many each side failed, with no answer or a 5xx. Where only modern was asked, legacy's number is
+    what its usual share of failures comes to."""
 
     total: int = 0
     legacy: int = 0
@@ -81,17 +82,37 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
+class Recent:
+    """The last minutes alone, whatever build of modern answered.
+
+    Attributes:
+        minutes: how many.
+        served: requests that clients had modern answer, if any; with the failures that they, or the fallback, met.
+    """
+
+    minutes: int = 15
+    agreement: tuple[Agreement, ...] = ()
+    failures: Failures = Failures()
+    latency: Latency | None = None
+    coverage: tuple[Covered, ...] = ()
+    served: Failures = Failures()
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Of one route, now.
 
     Attributes:
         route: name.
+        unreadable: why nothing is known of what was compared, in words; "" if that can be read.
         version: build of modern that the samples are of; "" if modern's build is not known.
+        others: builds that still answer beside it.
         names_version: whether the upstream is configured to say its build at all.
-        agreement, recent: by stratum; of all time, and of the recent window alone.
-        coverage: of each method that is copied.
+        agreement, failures, latency, coverage: since this build was first compared under these rules; agreement by stratum,
+            coverage by method.
+        recent: good old samples must not hide a bad new day.
         age: seconds since the last comparison; None if there was none.
-        comparing: whether comparisons are being made at all: comparators alive, ledger written.
+        comparing: whether comparisons are being made and written down.
         healthy: whether modern answers its health check; None if it has none.
         per_hour: new samples per hour, as things are going.
         data: of each mapping that the route names.
@@ -100,10 +121,12 @@ class Evidence:
     """
 
     route: str
+    unreadable: str = ""
     version: str = ""
+    others: tuple[str, ...] = ()
     names_version: bool = False
     agreement: tuple[Agreement, ...] = ()
-    recent: tuple[Agreement, ...] = ()
+    recent: Recent = Recent()
     failures: Failures = Failures()
     latency: Latency | None = None
     coverage: tuple[Covered, ...] = ()

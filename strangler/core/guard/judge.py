@@ -7,7 +7,7 @@ from enum import StrEnum
 from strangler.core.guard import conditions
 from strangler.core.guard.conditions import Condition
 from strangler.core.guard.evidence import Evidence
-from strangler.core.guard.verdict import Judgement
+from strangler.core.guard.verdict import Finding, Judgement, Verdict
 from strangler.core.model import Guard, Stage
 from strangler.core.units import Share
 
@@ -33,6 +33,7 @@ _COMPARED: tuple[Condition, ...] = (
     conditions.data,
 )
 _RETIRED: tuple[Condition, ...] = (conditions.quiet, conditions.data, conditions.journal)
+WATCHED: tuple[Condition, ...] = (conditions.parity, conditions.recent, conditions.errors, conditions.latency, conditions.data)
 NEEDED: dict[Step, tuple[Condition, ...]] = {
     Step.DOWN: (),
     Step.SHADOW: (conditions.health,),
@@ -54,4 +55,13 @@ def step(stage: Stage, weight: Share, to_stage: Stage, to_weight: Share) -> Step
 
 def judge(kind: Step, evidence: Evidence, guard: Guard) -> Judgement:
     """What the evidence says of a step. A step down is not judged: its judgement is empty, and nobody asks for it."""
+    if evidence.unreadable and set(NEEDED[kind]) - {conditions.health}:
+        return Judgement((Finding("evidence", Verdict.NOT_ENOUGH, evidence.unreadable),))
     return Judgement(tuple(condition(evidence, guard) for condition in NEEDED[kind]))
+
+
+def watch(evidence: Evidence, guard: Guard) -> Judgement:
+    """What the evidence says of staying where modern answers clients already. What fails here is what brings a route down."""
+    if evidence.unreadable:
+        return Judgement((Finding("evidence", Verdict.NOT_ENOUGH, evidence.unreadable),))
+    return Judgement(tuple(condition(evidence, guard) for condition in WATCHED))

@@ -17,6 +17,7 @@ from math import inf
 from strangler.core.guard.sequence import above, below
 
 PERCENTILE = 0.95
+_TIMES = tuple(2**power for power in range(1, 13))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ class Histogram:
         part = (rank - before) / self.counts[place] if self.counts[place] else 1.0
         return float(bottom * (top / bottom) ** part)
 
+    def grown(self, times: int) -> Histogram:
+        """So many times the same."""
+        return Histogram(self.bounds, tuple(count * times for count in self.counts))
+
     @property
     def percentile(self) -> float:
         """The 95th percentile in seconds, as far as the buckets tell."""
@@ -70,6 +75,17 @@ def ratio(modern: Histogram, legacy: Histogram, error: float) -> tuple[float, fl
     if inf in (ours[0], theirs[0]):  # more than one in twenty takes longer than anything that was told apart
         return 0.0 if ours[0] < inf else inf, inf
     return ours[0] / theirs[1], ours[1] / theirs[0]
+
+
+def samples_needed(modern: Histogram, legacy: Histogram, allowed: float, error: float) -> int | None:
+    """How many more requests show the ratio to be at most `allowed`, to the next power of two times what was seen, if their
+    durations go as those seen did; None if no number that anybody waits for does."""
+    for times in _TIMES:
+        found = ratio(modern.grown(times), legacy.grown(times), error)
+        if found is not None and found[1] <= allowed:
+            more: int = modern.total * (times - 1)
+            return more
+    return None
 
 
 def _least(total: int, holds: Callable[[int], bool]) -> int:

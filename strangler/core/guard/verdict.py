@@ -20,7 +20,8 @@ class Finding:
     """What one condition came to.
 
     Attributes:
-        condition: its name: parity, recent, errors, latency, coverage, version, comparing, health, data, quiet, journal.
+        condition: its name: parity, recent, errors, latency, coverage, version, comparing, health, data, quiet, journal; or
+            evidence, if there is none that can be read.
         words: one clause with the numbers, and what is missing if anything is.
         more: how many more samples it needs, as far as that can be said; None if it is not samples that are missing.
     """
@@ -64,13 +65,13 @@ def about(hours: float) -> str:
         return f"about {round(hours * 60)} min"
     if hours < 48:
         return f"about {hours:.0f} h" if hours >= 10 else f"about {hours:.1f} h"
-    return f"about {round(hours / 24)} days"
+    return f"about {round(hours / 24)} days" if hours < 366 * 24 else "more than a year"
 
 
 def missing(more: int | None, per_hour: float) -> str:
     """How many more samples, and how long that takes at current traffic."""
     if more is None:
         return "no number of samples like these will show it"
-    if per_hour <= 0:
+    if not per_hour > 0:
         return f"{more:,} more samples needed; there is no traffic now"
     return f"{more:,} more samples needed, {about(more / per_hour)} at current traffic"

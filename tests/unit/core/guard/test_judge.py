@@ -6,20 +6,21 @@ from dataclasses import replace
 
 import pytest
 
-from strangler.core.guard.evidence import Agreement, Covered, Data, DataState, Evidence, Failures, Latency
-from strangler.core.guard.judge import NEEDED, Step, judge, step
+from strangler.core.guard.evidence import Agreement, Covered, Data, DataState, Evidence, Failures, Latency, Recent
+from strangler.core.guard.judge import NEEDED, Step, judge, step, watch
 from strangler.core.guard.latency import Histogram
 from strangler.core.guard.verdict import Verdict
 from strangler.core.model import Guard, Stage
 
 FAST = Histogram((0.01, 0.02, 0.04, 0.2), (5000, 4000, 900, 100, 0))
+FEW = Histogram((0.01, 0.02, 0.04, 0.2), (200, 160, 36, 4, 0))
 SLOW = Histogram((0.01, 0.02, 0.04, 0.2), (0, 0, 5000, 5000, 0))
 GOOD = Evidence(
     route="read-order",
     version="2026-11-20",
     names_version=True,
     agreement=(Agreement("GET", "2xx", 20_000, 2), Agreement("GET", "4xx", 60, 0)),
-    recent=(Agreement("GET", "2xx", 400, 0),),
+    recent=Recent(15, (Agreement("GET", "2xx", 400, 0),), Failures(400, 0, 0), Latency(FEW, FEW), (Covered("GET", 400, 410),)),
     failures=Failures(20_000, 3, 4),
     latency=Latency(FAST, FAST),
     coverage=(Covered("GET", 19_000, 20_000),),
@@ -31,7 +32,12 @@ GOOD = Evidence(
     legacy_quiet=40 * 86400.0,
     journal_complete=True,
 )
+NEARLY = Histogram((0.01, 0.02, 0.04, 0.2), (200, 160, 32, 8, 0))
 NAN = float("nan")
+
+
+def lately(**change) -> Recent:
+    return replace(GOOD.recent, **change)
 
 
 def verdicts(kind: Step, evidence: Evidence) -> dict[str, Verdict]:
@@ -60,19 +66,51 @@ def test_no_evidence_passes_no_step(kind):
             "fail",
             "GET 4xx: 90.00%",
         ),
-        ({"recent": ()}, "recent", "not enough data", "nothing was compared recently"),
-        ({"recent": (Agreement("GET", "2xx", 380, 20),)}, "recent", "fail", "95.00% of 400 recent samples"),
+        ({"recent": Recent(60)}, "recent", "not enough data", "nothing was compared in the last 60 min"),
+        (
+            {"recent": lately(agreement=(Agreement("GET", "2xx", 380, 20),))},
+            "recent",
+            "fail",
+            "95.00% of 400 samples of the last 15",
+        ),
+        ({"recent": lately(failures=Failures(400, 0, 60))}, "recent", "fail", "modern failed 60 of 400 requests that both were"),
+        (
+            {"recent": lately(served=Failures(400, 2, 60))},
+            "recent",
+            "fail",
+            "60 of 400 requests that modern was to answer in the",
+        ),
+        ({"recent": Recent(15, served=Failures(50, 0, 50))}, "recent", "fail", "modern failed 50 of 50"),
+        (
+            {"recent": lately(latency=Latency(FAST, SLOW))},
+            "recent",
+            "fail",
+            "in the last 15 min 95 % of modern's answers took up to",
+        ),
+        (
+            {"recent": lately(coverage=(Covered("GET", 3, 400),))},
+            "coverage",
+            "not enough data",
+            "requests of the last 15 min were",
+        ),
         ({"failures": Failures(20_000, 0, 900)}, "errors", "fail", "modern failed 900"),
         ({"failures": Failures(3, 0, 0)}, "errors", "not enough data", "more samples needed"),
-        ({"latency": None}, "latency", "not enough data", "too few durations"),
-        ({"latency": Latency(FAST, SLOW)}, "latency", "fail", "allowed 1.5"),
+        ({"latency": None}, "latency", "not enough data", "0 durations are too few; "),
+        (
+            {"latency": Latency(FEW, NEARLY)},
+            "latency",
+            "not enough data",
+            "times as long, 1.5 allowed; 1,200 more samples needed",
+        ),
+        ({"latency": Latency(FAST, SLOW)}, "latency", "fail", "between 5.32 and 6.32 times as long, 1.5 allowed"),
         ({"coverage": ()}, "coverage", "not enough data", "no request could be compared"),
         ({"coverage": (Covered("GET", 10, 10), Covered("HEAD", 1, 10))}, "coverage", "not enough data", "HEAD: 10.00% of 10"),
         ({"version": ""}, "version", "not enough data", "do not name their build"),
         ({"version": "", "names_version": False}, "version", "not enough data", "version: header:x-build"),
-        ({"comparing": False}, "comparing", "not enough data", "has stopped"),
-        ({"age": 3600.0}, "comparing", "not enough data", "nothing was compared for 60 min"),
-        ({"age": None}, "comparing", "not enough data", "nothing was compared ever"),
+        ({"comparing": False}, "comparing", "not enough data", "no evidence is being written"),
+        ({"age": 7200.0}, "comparing", "not enough data", "nothing was compared for 120 min"),
+        ({"age": None}, "comparing", "not enough data", "nothing was compared yet"),
+        ({"age": NAN}, "comparing", "not enough data", "nothing was compared for nan min"),
         ({"data": (Data("orders", DataState.CLEAN, None),)}, "data", "not enough data", "no heartbeat"),
         ({"data": (Data("orders", DataState.CLEAN, 9.0),)}, "data", "not enough data", "9.0 s behind"),
         ({"data": (Data("orders", DataState.CLEAN, NAN),)}, "data", "not enough data", "nan s behind"),
@@ -131,6 +169,58 @@ def test_a_missing_count_is_said_with_a_time():
 )
 def test_kinds_of_steps(before, after, kind):
     assert step(Stage(before[0]), before[1], Stage(after[0]), after[1]) is kind
+
+
+def test_a_build_that_still_answers_beside_the_new_one_is_said():
+    finding = next(f for f in judge(Step.UP, replace(GOOD, others=("a", "b")), Guard()).findings if f.condition == "version")
+    assert "build 2026-11-20; a and b still answer, too" in finding.words
+
+
+@pytest.mark.parametrize("kind", [Step.UP, Step.RETIRE, Step.LEAP])
+def test_where_nothing_can_be_read_that_is_all_there_is_to_say(kind):
+    judgement = judge(kind, replace(GOOD, unreadable="store x cannot be opened"), Guard())
+    assert [(each.condition, each.verdict, each.words) for each in judgement.unmet] == [
+        ("evidence", "not enough data", "store x cannot be opened")
+    ]
+
+
+def test_a_shadow_needs_no_store():
+    assert judge(Step.SHADOW, replace(GOOD, unreadable="store x cannot be opened"), Guard()).verdict is Verdict.PASS
+
+
+def test_the_time_that_is_missing_is_that_of_the_stratum():
+    agreement = (Agreement("GET", "2xx", 90_000, 0), Agreement("POST", "2xx", 1000, 0))
+    finding = judge(Step.UP, replace(GOOD, agreement=agreement), Guard()).unmet[0]
+    assert finding.more == pytest.approx(2830, rel=0.02)
+    assert finding.words.endswith("about 21 days at current traffic")  # of 500 an hour 5.5 are of this kind
+
+
+@pytest.mark.parametrize("per_hour", [0.0, NAN, -1.0])
+def test_no_traffic_is_said(per_hour):
+    evidence = replace(GOOD, agreement=(Agreement("GET", "2xx", 10, 0),), per_hour=per_hour)
+    assert judge(Step.UP, evidence, Guard()).unmet[0].words.endswith("more samples needed; there is no traffic now")
+
+
+def test_days_are_not_rounded_up_to_what_is_needed():
+    finding = judge(Step.RETIRE, replace(GOOD, legacy_quiet=29.99 * 86400), Guard()).unmet[0]
+    assert finding.words == "legacy has not served this route for 29.9 days, 30 needed"
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        ({}, "pass"),
+        ({"coverage": (), "version": "", "comparing": False, "age": None}, "pass"),  # no reason to go down
+        ({"recent": Recent()}, "not enough data"),
+        ({"recent": lately(served=Failures(400, 2, 60))}, "fail"),
+        ({"agreement": (Agreement("GET", "2xx", 900, 100),)}, "fail"),
+        ({"latency": Latency(FAST, SLOW)}, "fail"),
+        ({"failures": Failures(20_000, 0, 900)}, "fail"),
+        ({"unreadable": "gone"}, "not enough data"),
+    ],
+)
+def test_what_brings_a_route_down(change, verdict):
+    assert watch(replace(GOOD, **change), Guard()).verdict == verdict
 
 
 def test_every_step_up_needs_something():
