@@ -241,6 +241,7 @@ class Supervisor:
             "digest": self._plan["digest"],
             "revision": self._crew.revision,
             "serving": self._crew.serving,
+            "crew": self._crew.states(),
             "problems": self._problems,
         }
 

@@ -97,7 +97,7 @@ def take_up(real: Path, digest: str, patience: float = PATIENCE) -> Answer:
 
 
 def state(real: Path) -> Head | None:
-    """What the supervisor that serves `real` says of itself: pid, digest, revision, serving, problems; None if nobody does."""
+    """What the supervisor that serves `real` says of itself: pid, digest, revision, serving, crew, problems; None if nobody does."""
     door = find(real)
     if door is None:
         return None
