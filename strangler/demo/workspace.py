@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 EXAMPLES = ("routes.yaml", "mappings.yaml")
-ADDED = '\nlog: {access: access.log}\nadmin: {address: "127.0.0.1:0"}\n'
+ADDED = '\nlog: {access: access.log}\nreload: trusted\nadmin: {address: "127.0.0.1:0"}\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Workspace:
 
 
 def prepare(folder: Path) -> Workspace:
-    """Copy the worked example into `folder`, with an access log switched on, and choose free ports.
+    """Copy the worked example into `folder`, with an access log switched on and edits by hand trusted, and choose free ports.
 
     The admin address is not part of the story, and whoever serves already may have the usual one.
     """
