@@ -13,15 +13,15 @@ import click
 from rich.text import Text
 
 from strangler.cli import diffs_show
-from strangler.cli.diffs_follow import More, News, news
-from strangler.cli.diffs_report import as_json as report_as_json
-from strangler.cli.diffs_report import cause_as_json, example_as_json, news_as_json, proposals, report
+from strangler.cli.diffs_follow import More, News, news, news_as_json
 from strangler.cli.diffs_rules import WAYS, Wish, effect, effect_as_json, ignored_in, rule_for, text_of
 from strangler.cli.diffs_screen import accept_screen, cause_screen, effect_screen, followed, overview, show
 from strangler.cli.options import config_option, environment, json_option
 from strangler.cli.terminal import clean, console
 from strangler.config.load import load
 from strangler.config.rule_file import accept as accept_rule
+from strangler.control.diffs import as_json as report_as_json
+from strangler.control.diffs import cause_as_json, example_as_json, mismatch_as_json, proposals, report
 from strangler.core.errors import DatabaseError, Refusal, UsageError
 from strangler.core.model import Config, Route
 from strangler.core.spec.reader import nearest
@@ -140,7 +140,7 @@ def show_one(example_id: str, whole: bool, path: Path, as_json: bool) -> None:
     with _reading(config) as store:
         row = store.example(example_id)
     if as_json:
-        return click.echo(json.dumps(diffs_show.as_json(row)))
+        return click.echo(json.dumps(mismatch_as_json(row)))
     route = next((route for route in config.routes if route.name == row.example.route), None)
     terminal = console()
     ignored = ignored_in(row.example, route)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from strangler.control.diffs import cause_as_json, example_as_json
 from strangler.store.rows import CauseRow, ExampleRow
 from strangler.store.store import Store
 
@@ -64,3 +66,8 @@ def _more(causes: Iterable[CauseRow], before: Counter[str], told: Iterable[Examp
         number = row.count - before[row.id] - kept[row.id]
         if number > 0:
             yield More(row, number)
+
+
+def news_as_json(each: News) -> dict[str, Any]:
+    """What is new: a stored mismatch, or how many more there were of a cause."""
+    return {"more": each.number, "cause": cause_as_json(each.row)} if isinstance(each, More) else example_as_json(each)

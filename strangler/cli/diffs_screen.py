@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from strangler.cli.diffs_follow import More, News
-from strangler.cli.diffs_report import Report
 from strangler.cli.terminal import age, clean, count, moment, share, shorten
+from strangler.control.diffs import Report
 from strangler.core.causes import words
 from strangler.core.ledger import Ledger
 from strangler.core.model import Stage

@@ -18,13 +18,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from strangler.cli.diffs_report import example_as_json
 from strangler.cli.diffs_screen import indented, steps_table
 from strangler.cli.terminal import WIDE, age, clean, count, moment, shorten
+from strangler.control.diffs import other_side
 from strangler.core import exact
 from strangler.core.causes import words
 from strangler.core.difference import Kind, render_step
-from strangler.core.model import Side
 from strangler.core.records import Cause, Example
 from strangler.store.rows import ExampleRow
 
@@ -45,25 +44,6 @@ _KIND_WORDS = {
     Kind.HEADER: "another header",
     Kind.STATUS: "another status",
 }
-
-
-def as_json(row: ExampleRow) -> dict[str, Any]:
-    """An example with all that is stored of it."""
-    example = row.example
-    return {
-        **example_as_json(row),
-        "stage": example.stratum.stage,
-        "rules": example.stratum.rules,
-        "candidate": other_side(example),
-        "request": dict(example.request),
-        "answers": {"control": dict(example.control), "candidate": dict(example.candidate)},
-        "differences": [dict(one) for one in example.differences],
-    }
-
-
-def other_side(example: Example) -> str:
-    """The side that the candidate was."""
-    return str(Side.MODERN if example.stratum.control == Side.LEGACY else Side.LEGACY)
 
 
 def screen(

@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.text import Text
 
 from strangler.cli import diffs_screen, diffs_show
-from strangler.cli.diffs_follow import More, News, news
-from strangler.cli.diffs_report import news_as_json
+from strangler.cli.diffs_follow import More, News, news, news_as_json
 from strangler.cli.main import cli, main
+from strangler.control.diffs import mismatch_as_json
 from strangler.core.difference import Kind
 from strangler.core.model import Config, Side
 from strangler.core.observation import Observation
@@ -577,7 +577,7 @@ def test_every_screen_makes_text_from_outside_harmless_by_itself(columns: int) -
         with terminal.capture() as shown:
             terminal.print(part)
         assert printable(shown.get()), shown.get()
-    assert printable(json.dumps(diffs_show.as_json(row)))
+    assert printable(json.dumps(mismatch_as_json(row)))
 
 
 def test_a_secret_in_no_place_of_the_store_is_in_no_place_of_the_output(run: Run, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What `strangler diffs` says, as values: from the store's rows to the numbers and causes of each route."""
+"""What commands and the API say of differences, as values: from the store's rows to the numbers and causes of each route."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from strangler.cli.diffs_follow import More, News
 from strangler.core.causes import words
 from strangler.core.ledger import Ledger
-from strangler.core.model import Route
+from strangler.core.model import Route, Side
 from strangler.core.noise.learn import Proposal, propose
 from strangler.core.outcome import Outcome
-from strangler.core.records import Cause
+from strangler.core.records import Cause, Example
 from strangler.store.rows import CauseRow, CountRow, ExampleRow, NoiseRow, VersionRow
 
 
@@ -214,6 +213,20 @@ def example_as_json(row: ExampleRow) -> dict[str, Any]:
     }
 
 
-def news_as_json(each: News) -> dict[str, Any]:
-    """What is new: a stored mismatch, or how many more there were of a cause."""
-    return {"more": each.number, "cause": cause_as_json(each.row)} if isinstance(each, More) else example_as_json(each)
+def mismatch_as_json(row: ExampleRow) -> dict[str, Any]:
+    """An example with all that is stored of it."""
+    example = row.example
+    return {
+        **example_as_json(row),
+        "stage": example.stratum.stage,
+        "rules": example.stratum.rules,
+        "candidate": other_side(example),
+        "request": dict(example.request),
+        "answers": {"control": dict(example.control), "candidate": dict(example.candidate)},
+        "differences": [dict(one) for one in example.differences],
+    }
+
+
+def other_side(example: Example) -> str:
+    """The side that the candidate was."""
+    return str(Side.MODERN if example.stratum.control == Side.LEGACY else Side.LEGACY)
