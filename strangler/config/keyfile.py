@@ -46,8 +46,14 @@ class Keyfile:
             raise UsageError(f"{path} can be read or written by others: chmod 600 it, or give the key in {self.variable}")
 
 
+# The key that identities are signed with (`core.identity`). Whoever holds it can be any user.
+IDENTITY = Keyfile("STRANGLER_IDENTITY_KEY", "identity.key")
+
 # The key of the tokens that stand for secrets in what is kept (`core.redact`).
 REDACTION = Keyfile("STRANGLER_REDACTION_KEY", "redaction.key")
+
+# The token for the admin address of a configuration without `admin.users`. Commands read it here as well.
+ADMIN_TOKEN = Keyfile("STRANGLER_ADMIN_TOKEN", "admin.token")
 
 
 def _make(path: str) -> None:

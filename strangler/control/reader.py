@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from strangler.config.file import Snapshot
+from strangler.config.keyfile import IDENTITY
 from strangler.config.load import contents, sound
 from strangler.control.access import check_writable
 from strangler.control.flipping import by_hand
@@ -31,7 +32,6 @@ from strangler.core.units import Share
 from strangler.proxy import tls
 from strangler.proxy.adapt import check_hooks
 from strangler.proxy.hooks import load_hook
-from strangler.proxy.key import find_key
 
 
 def read(
@@ -57,7 +57,7 @@ def read(
         check_comparisons(config)
         check_certificates(config)
         if any(upstream.identity for upstream in config.upstreams.values()):
-            find_key(environ, config.folder)
+            IDENTITY.find(environ, config.folder)
         if served is not None:
             ruling = _by_hand(World(path, environ, judge), data, config, served)
     except UsageError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import pickle
 import resource
 import socket
@@ -16,6 +17,7 @@ from contextlib import contextmanager, suppress
 
 import uvloop
 
+from strangler.config.keyfile import IDENTITY
 from strangler.control.access import AccessLog, open_log
 from strangler.control.cells import Region, board
 from strangler.control.courier import Courier
@@ -96,6 +98,7 @@ class Worker:
                     changes=self._changes,
                     contexts=contexts,
                     witness=self._witness,
+                    identity_key=lambda config: IDENTITY.find(os.environ, config.folder),
                 )
                 gc.collect()
                 gc.freeze()  # the table lives as long as the worker: no collection needs to look at it again

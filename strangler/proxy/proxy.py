@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from strangler.core.changes import PLACES, Changes
 from strangler.core.decide import Table
+from strangler.core.errors import UsageError
 from strangler.core.model import Address, Config, Listener, Upstream
 from strangler.proxy.adapt import Adapter, adapters_for
 from strangler.proxy.client import ClientConnection
@@ -28,7 +28,6 @@ from strangler.proxy.handshake import Handshake
 from strangler.proxy.headers import plain_name
 from strangler.proxy.hooks import Hooks
 from strangler.proxy.identities import Identities
-from strangler.proxy.key import find_key
 from strangler.proxy.origins import Origins
 from strangler.proxy.pool import Pool
 from strangler.proxy.shadowing import PARTING, Shadowing, Witness
@@ -37,6 +36,13 @@ from strangler.proxy.tunnel import Tunnel
 from strangler.proxy.upstream import UpstreamConnection
 
 log = logging.getLogger("strangler.proxy")
+
+
+FindKey = Callable[[Config], bytes]
+
+
+def _no_key(_: Config) -> bytes:
+    raise UsageError("an upstream has `identity:`, and there is no key to sign with")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,7 @@ class Proxy:
         tick: float,
         changes: Changes | None,
         witness: Witness | None,
+        identity_key: FindKey,
     ) -> None:
         self.counters = Counters()
         self.observe = observe
@@ -98,6 +105,7 @@ class Proxy:
         self.deadlines = Deadlines(asyncio.get_running_loop(), self.fault, tick)
         self.hooks = Hooks(self.deadlines)
         self.shadowing = Shadowing(self, witness) if witness is not None else None
+        self._identity_key = identity_key
         self.routing = self._routing_for(table, None, contexts)
 
     @property
@@ -243,7 +251,7 @@ class Proxy:
         self, config: Config, pools: Mapping[str, Pool], old: Mapping[str, Identities]
     ) -> Mapping[str, Identities]:
         asked = {name: upstream.identity for name, upstream in config.upstreams.items() if upstream.identity}
-        key = find_key(os.environ, config.folder) if asked else b""
+        key = self._identity_key(config) if asked else b""
         made = {}
         for name, identity in asked.items():
             pool, known = pools[identity.ask], old.get(name)
@@ -262,6 +270,7 @@ async def start(
     contexts: Contexts | None = None,
     changes: Changes | None = None,
     witness: Witness | None = None,
+    identity_key: FindKey = _no_key,
 ) -> Proxy:
     """Listen, and serve by `table`, on the running loop.
 
@@ -271,6 +280,7 @@ async def start(
         changes: where all workers note that users may have logged in or out; without it this one is alone.
         contexts: of the listeners and of the table's upstreams; without them the files are read first.
         witness: told what becomes of every request of a route that copies; without it no shadow request is sent.
+        identity_key: finds the key that identities are signed with, when a table has an upstream that is told of users.
 
     Raises UnreachableError if an address cannot be bound, UsageError if the configuration asks for what is not there yet, or
     names a key, a certificate, an authority or a hook that cannot be used.
@@ -278,6 +288,6 @@ async def start(
     contexts = contexts or load(listeners, table.config.upstreams)
     held: Sequence[socket.socket | None] = sockets or [None] * len(listeners)
     doors = [Door(*one) for one in zip(listeners, contexts.listeners, held, strict=True)]
-    proxy = Proxy(table, doors, contexts, observe, tick, changes, witness)
+    proxy = Proxy(table, doors, contexts, observe, tick, changes, witness, identity_key)
     await proxy.listen()
     return proxy

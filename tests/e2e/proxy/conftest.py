@@ -112,7 +112,14 @@ async def opened() -> AsyncIterator[Open]:
             witness = settings.pop("witness", None)
             observed: list[Exchange] = []
             made = config(legacy.port, modern.port, **settings)
-            proxy = await start(Table(made), listeners=made.listen, observe=observed.append, tick=TICK, witness=witness)
+            proxy = await start(
+                Table(made),
+                listeners=made.listen,
+                observe=observed.append,
+                tick=TICK,
+                witness=witness,
+                identity_key=lambda _: b"the key of these tests, long enough",
+            )
             scene = Scene(proxy, legacy, modern, observed, client_context=client_context)
 
             async def close() -> None:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import socket
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -336,33 +333,6 @@ async def test_the_grace_ends(scene: Scene) -> None:
     await scene.proxy.stop(0.01)
     assert await client.ended()
     assert await upstream.ended()
-
-
-SERVE = """
-import sys
-from strangler.core.model import *
-from strangler.proxy.worker import serve
-config = Config({"legacy": Upstream(Url("http", "127.0.0.1", int(sys.argv[1])))}, listen=(Listener(Address("127.0.0.1", 0)),))
-serve(config, on_ready=lambda addresses: print(addresses[0].port, flush=True), grace=10)
-print("done", flush=True)
-"""
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_serving_until_a_signal(scene: Scene, number: int) -> None:
-    command = [sys.executable, "-c", textwrap.dedent(SERVE), str(scene.legacy.port)]
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    assert process.stdout is not None
-    client = await dial(int(await process.stdout.readline()))
-    client.send(request())
-    upstream = await scene.legacy.accept()
-    await upstream.head()
-    process.send_signal(number)
-    upstream.send(response(b"last"))
-    assert (await client.rest()).endswith(b"last")
-    assert await process.stdout.read() == b"done\n"
-    assert await process.wait() == 0
-    await client.close()
 
 
 async def test_json_is_for_those_who_ask(scene: Scene) -> None:

@@ -9,26 +9,29 @@ from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strangler.core.breaker import Circuit
 from strangler.core.decide import Table
-from strangler.core.errors import UsageError
 from strangler.core.model import Breaker, Config, Fallback, Identity, Stage
 from strangler.core.units import Seconds
 from strangler.proxy import Exchange, Proxy, identities, start
-from strangler.proxy.key import FILE, VARIABLE, find_key
 
 from .conftest import TICK, route
 from .conftest import config as plain_config
 from .wire import Upstream, Wire, dial, eventually, lines_of, request, response
 
 KEY = "the key of these tests, long enough"
+
+
+def find_key(_: Config) -> bytes:
+    return KEY.encode()
+
+
 IDENTITY = Identity("legacy", "/whoami", ("cookie", "authorization"))
 
 
@@ -132,15 +135,14 @@ def config_of(legacy: int, modern: int, identity: Identity, fallback: Fallback =
 
 
 @pytest.fixture
-async def town(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Open]:
-    monkeypatch.setenv(VARIABLE, KEY)
+async def town() -> AsyncIterator[Open]:
     async with AsyncExitStack() as stack:
 
         async def open_(identity: Identity = IDENTITY, **settings: Any) -> Town:
             legacy, modern = await Upstream().open(), await Upstream().open()
             made = config_of(legacy.port, modern.port, identity, **settings)
             observed: list[Exchange] = []
-            proxy = await start(Table(made), listeners=made.listen, observe=observed.append, tick=TICK)
+            proxy = await start(Table(made), listeners=made.listen, observe=observed.append, tick=TICK, identity_key=find_key)
             found = Town(proxy, legacy, modern, observed=observed)
             found.hold.set()
             found.tasks += [
@@ -427,15 +429,14 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None)
 @given(STEPS)
-async def test_users_are_never_mixed(monkeypatch: pytest.MonkeyPatch, steps: list[tuple[str, int]]):
+async def test_users_are_never_mixed(steps: list[tuple[str, int]]):
     """Whatever the order of questions, logins and logouts: modern hears of the user whose cookie it was or of nobody, and
     after a logout that was answered, of nobody."""
-    monkeypatch.setenv(VARIABLE, KEY)
     legacy, modern = await Upstream().open(), await Upstream().open()
     made = config_of(legacy.port, modern.port, IDENTITY)
-    proxy = await start(Table(made), listeners=made.listen, tick=TICK)
+    proxy = await start(Table(made), listeners=made.listen, tick=TICK, identity_key=find_key)
     scene = Town(proxy, legacy, modern)
     scene.tasks += [
         asyncio.create_task(scene.serve(legacy, scene.as_legacy)),
@@ -476,34 +477,3 @@ async def test_users_are_never_mixed(monkeypatch: pytest.MonkeyPatch, steps: lis
         await legacy.close()
         await modern.close()
     assert proxy.counters.faults == 0
-
-
-# The key.
-
-
-def test_the_key_is_made_once_and_is_the_owners_alone(tmp_path: Path):
-    key = find_key({}, str(tmp_path))
-    assert find_key({}, str(tmp_path)) == key
-    assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
-    assert (tmp_path / FILE).read_bytes().strip() == key
-    assert [path.name for path in tmp_path.iterdir()] == [FILE]
-    assert find_key({VARIABLE: f" {KEY}\n"}, str(tmp_path)) == KEY.encode()
-
-
-@pytest.mark.parametrize("text", ["", "short", "é" * 40])
-def test_a_file_that_holds_no_key_is_refused(tmp_path: Path, text: str):
-    (tmp_path / FILE).write_text(text)
-    (tmp_path / FILE).chmod(0o600)
-    with pytest.raises(UsageError):
-        find_key({}, str(tmp_path))
-
-
-def test_a_key_that_others_can_read_or_that_is_too_short_is_refused(tmp_path: Path):
-    find_key({}, str(tmp_path))
-    (tmp_path / FILE).chmod(0o640)
-    with pytest.raises(UsageError, match="chmod 600"):
-        find_key({}, str(tmp_path))
-    with pytest.raises(UsageError, match="less than 32"):
-        find_key({VARIABLE: "short"}, str(tmp_path))
-    with pytest.raises(UsageError, match=VARIABLE):
-        find_key({}, str(tmp_path / "nowhere"))

@@ -16,7 +16,6 @@ from strangler.core.observation import Pair
 from strangler.core.units import Seconds, Share
 from strangler.proxy import Proxy, proxy, shadowing
 from strangler.proxy.identities import Inquirer
-from strangler.proxy.key import VARIABLE
 
 from .conftest import Open
 from .ledger import CANDIDATE, CONTROL, Stand, copied
@@ -184,8 +183,7 @@ async def test_a_control_that_cannot_be_translated(opened_stand: Open) -> None:
 IDENTITY = {"identity": Identity("legacy", "/whoami", ("cookie",))}
 
 
-async def test_the_candidate_is_told_who_the_user_is(opened_stand: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, "the key of these tests, long enough")
+async def test_the_candidate_is_told_who_the_user_is(opened_stand: Open) -> None:
     stand: Stand = await opened_stand(
         modern_more=IDENTITY, control=lambda head: response(b'{"id": 7}') if b"/whoami" in head else CONTROL
     )
@@ -198,8 +196,7 @@ async def test_the_candidate_is_told_who_the_user_is(opened_stand: Open, monkeyp
 
 
 @pytest.mark.parametrize("hangs", [False, True])
-async def test_a_user_who_cannot_be_known(opened_stand: Open, monkeypatch: pytest.MonkeyPatch, hangs: bool) -> None:
-    monkeypatch.setenv(VARIABLE, "the key of these tests, long enough")
+async def test_a_user_who_cannot_be_known(opened_stand: Open, hangs: bool) -> None:
     broken = None if hangs else response(b"", status="500 No")
     stand: Stand = await opened_stand(
         modern_more=IDENTITY, control=lambda head: broken if b"/whoami" in head else CONTROL, timeout=Seconds(0.05)
