@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ from strangler.control.flipping.flip import TRIES, flip
 from strangler.control.flipping.hold import hold, resume
 from strangler.control.flipping.order import Effect, Order, Refused
 from strangler.control.flipping.settlement import keep
-from strangler.core import journal
+from strangler.control.journal import Journal
+from strangler.core import journal as core
 from strangler.core.errors import DatabaseError, Refusal, StranglerError, UnreachableError, UsageError
 from strangler.core.guard.verdict import Verdict
-from strangler.core.journal import Kind
+from strangler.core.journal import Entry, Kind
 from tests.unit.control.flips import FAILED, FILE, Given, order, rollback
 
 
@@ -159,7 +161,7 @@ class TestDown:
         assert (world.places()["cart"], world.places()["pay"], world.judged) == ("shadow", "shadow", [])
         assert done.held == ("cart", "pay")
         assert world.told() == ["cart: canary 25% → shadow live", "pay: canary 25% → shadow live"]
-        assert {route: entry.reason for route, entry in journal.holds(world.entries()).items()} == {"cart": "slow", "pay": "slow"}
+        assert {route: entry.reason for route, entry in core.holds(world.entries()).items()} == {"cart": "slow", "pay": "slow"}
 
     def test_a_flip_down_is_a_rollback_too(self, world: Given) -> None:
         assert flip(order("@carts", "canary 1%"), world).held == ("cart", "pay")
@@ -222,13 +224,14 @@ class TestHolds:
             hold("raed", "otto", "", world)
 
 
-def saved(world: Given, old: str, new: str) -> None:
+def saved(world: Given, old: str, new: str) -> bool:
     """An editor saves."""
     text = world.path.read_text()
     assert old in text
     beside = world.path.with_name("editor.tmp")
     beside.write_text(text.replace(old, new, 1))
     beside.replace(world.path)
+    return True
 
 
 class TestOthers:
@@ -255,9 +258,10 @@ class TestOthers:
     def test_a_save_between_intention_and_rename_is_not_lost_and_the_flip_begins_anew(self, world: Given) -> None:
         real_add, saves = world.add, iter(["# kept", "# kept too"])
 
-        def add(journal_, entries) -> None:  # type: ignore[no-untyped-def]
-            real_add(journal_, entries)
-            if any(entry.kind is Kind.INTENDED for entry in entries):
+        def add(journal: Journal, entries: Iterable[Entry]) -> None:
+            kept = list(entries)
+            real_add(journal, kept)
+            if any(entry.kind is Kind.INTENDED for entry in kept):
                 for comment in saves:
                     saved(world, "routes:", f"{comment}\nroutes:")
                     break
