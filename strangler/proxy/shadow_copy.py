@@ -75,6 +75,11 @@ class Body:
             self._hash.update(piece)
         return -released
 
+    def announce(self, size: int) -> None:
+        """Nothing has come of it, and nothing will be taken: it would have `size` bytes, too many to be worth it."""
+        self.size = size
+        self._hash = blake2b(digest_size=16)
+
     @property
     def too_large(self) -> bool:
         return self._hash is not None
@@ -215,6 +220,12 @@ class Copy:
         self._control = self._answer.observed(response, max(first_byte - self._clock, 0.0), max(self.done - self._clock, 0.0))
         self._answer.pieces = []
         self._shadowing.put(self)
+
+    @property
+    def worth(self) -> int:
+        """Bytes of a candidate's answer beyond which it is neither kept nor equal to control's."""
+        assert self._control is not None
+        return max(int(self.route.shadow.max_body), self._control.size)
 
     # What everybody calls.
 

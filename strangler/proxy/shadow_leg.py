@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from strangler.core.model import SAFE_METHODS, Side
 from strangler.core.observation import Observation
 from strangler.proxy import reasons
-from strangler.proxy.framing import CHUNKED, as_chunk, last_chunk
+from strangler.proxy.framing import CHUNKED, LENGTH, as_chunk, last_chunk
 from strangler.proxy.headers import REQUEST_NAMES
 from strangler.proxy.heads import hop_lines, request_bytes, trailer_lines
 from strangler.proxy.identities import Outcome
 from strangler.proxy.reasons import Reason
-from strangler.proxy.shadow_copy import MOST_DIGESTED, Body, Copy
+from strangler.proxy.response import Response
+from strangler.proxy.shadow_copy import Body, Copy
 from strangler.proxy.shadow_head import MARKED_END, otherwise
 from strangler.proxy.upstream import UpstreamConnection, write
 
@@ -179,6 +180,8 @@ class Leg:
         if not self._first_byte:
             self._first_byte = perf_counter()
             self._pool.answered += 1
+            if response.framing is LENGTH and self._too_large(int(response.head.lengths[0])):
+                return
         if reader.body and not self._keep(reader.take_body(), reader.received):
             return
         if reader.broken or response.status == 101:
@@ -189,16 +192,35 @@ class Leg:
                 self._pool.put(connection)
             else:
                 connection.close()
-            now = perf_counter()
-            self._end(self._answer.observed(response, self._first_byte - self._started, now - self._started))
+            self._answered(response)
+
+    def _too_large(self, announced: int) -> bool:
+        """Whether the answer will be larger than is worth reading; then it ends here, and nothing of it is read."""
+        if announced > self._copy.worth:
+            self._answer.announce(announced)
+            self._cut()
+        return self.over
+
+    def _cut(self) -> None:
+        """The answer is larger than control's and than what is kept: it differs, whatever still comes. Reading on would cost
+        clients time."""
+        connection = self._connection
+        assert connection is not None
+        response = connection.reader.response
+        assert response is not None
+        self._answered(response)
+
+    def _answered(self, response: Response) -> None:
+        now = perf_counter()
+        self._end(self._answer.observed(response, self._first_byte - self._started, now - self._started))
 
     def _keep(self, pieces: list[bytes], size: int) -> bool:
         """Take pieces of the answer's body, of which `size` bytes have come; False if that was the end of it."""
         answer = self._answer
         if not self._copy.charge(answer.add(pieces, size)):
             self.skip("budget")
-        elif answer.size > MOST_DIGESTED:
-            self.skip("body_cap")
+        elif answer.size > self._copy.worth:
+            self._cut()
         return not self.over
 
     def unreachable(self, reason: Reason) -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from strangler.core.model import Breaker, Health, Stage, Timeouts
 from strangler.core.units import Seconds, Share
-from strangler.proxy.shadow_copy import MOST_DIGESTED
 
 from .conftest import Open
 from .ledger import CANDIDATE, CONTROL, Stand, copied
@@ -68,22 +67,35 @@ async def test_a_candidate_that_is_slow_has_one_deadline(opened_stand: Open, sai
     assert await modern.ended()
 
 
-async def test_an_endless_answer_is_cut(opened_stand: Open) -> None:
+@pytest.mark.parametrize("begins", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"])
+async def test_an_endless_answer_is_cut(opened_stand: Open, begins: bytes) -> None:
     stand: Stand = await opened_stand(timeout=Seconds(60))
     await stand.ask()
     modern = await stand.modern.accept()
     await modern.head()
-    modern.send(b"HTTP/1.1 200 OK\r\n\r\n")
+    modern.send(begins)
     piece, sent = bytes(2**20), 0
     try:
-        while not stand.ledger.skips:
-            modern.send(piece)
+        while not stand.ledger.pairs:
+            modern.send(b"100000\r\n" + piece + b"\r\n" if b"chunked" in begins else piece)
             sent += len(piece)
             await modern.drain()
     except ConnectionError:
         pass
-    assert await stand.ledger.skip() == "body_cap"
-    assert sent < MOST_DIGESTED + 32 * 2**20
+    candidate = (await stand.ledger.pair()).candidate
+    assert (candidate.status, candidate.body, len(candidate.digest)) == (200, b"", 16)
+    assert 2**20 < candidate.size <= sent < 32 * 2**20
+
+
+async def test_an_answer_that_is_said_to_be_too_large_is_not_read(opened_stand: Open) -> None:
+    stand: Stand = await opened_stand(timeout=Seconds(60))
+    await stand.ask()
+    modern = await stand.modern.accept()
+    await modern.head()
+    modern.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n")
+    candidate = (await stand.ledger.pair()).candidate
+    assert (candidate.status, candidate.body, len(candidate.digest), candidate.size) == (200, b"", 16, 10_000_000)
+    assert await modern.ended()
 
 
 async def test_an_answer_that_ends_with_the_connection(opened_stand: Open) -> None:
