@@ -7,8 +7,10 @@ traffic does not notice.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -16,13 +18,14 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from strangler.config.keyfile import ADMIN_TOKEN
 from strangler.control import totals
 from strangler.control.evidence import Evidence
 from strangler.control.lifeline import Settings
 from strangler.control.line import Line
 from strangler.control.metrics import render
 from strangler.control.totals import Totals
-from strangler.core.errors import StranglerError
+from strangler.core.errors import StranglerError, UsageError
 from strangler.core.model import Config, Tls
 from strangler.proxy import tls
 
@@ -32,13 +35,19 @@ ALIVE_SECONDS = 1.0
 class Control:
     """What there is to show, from any thread.
 
+    Args:
+        complain: tells people what they should know.
+
     Attributes:
         settings: of this process.
         state: the supervisor's, as it last said it.
+        refusals: who was turned away at the admin address, by reason.
     """
 
-    def __init__(self, settings: Settings, evidence: Evidence) -> None:
-        self.settings, self._evidence = settings, evidence
+    def __init__(self, settings: Settings, evidence: Evidence, complain: Callable[[str], None]) -> None:
+        self.settings, self._evidence, self.complain = settings, evidence, complain
+        self.refusals: Counter[str] = Counter()
+        self._without_token = False
         self.state: dict[str, Any] = {"revision": 0, "crew": [], "problems": "", "reloaded": 0.0, "stopping": False}
 
     @property
@@ -53,7 +62,21 @@ class Control:
     def metrics(self) -> str:
         """All there is for Prometheus. Takes a moment, too."""
         ledgers = self._evidence.ledgers()
-        return render(self.totals(), self.state, self.settings["version"], self.settings["started"], ledgers)
+        version, started = self.settings["version"], self.settings["started"]
+        return render(self.totals(), self.state, version, started, ledgers, self.refusals)
+
+    def make_token(self) -> None:
+        """The token of a configuration without users is there before anybody looks for it."""
+        config = self.config
+        if config is None or config.admin.users:
+            return
+        try:
+            ADMIN_TOKEN.find(os.environ, config.folder)
+            self._without_token = False
+        except UsageError as error:
+            if not self._without_token:
+                self.complain(f"nobody can ask at the admin address, except for /metrics: {error}; or name `admin.users`")
+            self._without_token = True
 
 
 class Server(uvicorn.Server):
@@ -71,9 +94,22 @@ async def run(settings: Settings, pages: Callable[[Control], ASGIApp]) -> None:
         pages: makes what answers at the admin address.
     """
     line = await Line.open(settings)
-    evidence = Evidence(settings, lambda why: line.say({"is": "complaining", "why": why}))
-    control = Control(settings, evidence)
-    config = uvicorn.Config(pages(control), log_config=None, access_log=False, lifespan="off", ws="none", server_header=False)
+    loop = asyncio.get_running_loop()
+
+    def complain(why: str) -> None:
+        loop.call_soon_threadsafe(line.say, {"is": "complaining", "why": why})
+
+    evidence = Evidence(settings, complain)
+    control = Control(settings, evidence, complain)
+    config = uvicorn.Config(
+        pages(control),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        proxy_headers=False,  # who asks is who is connected, whatever he says
+    )
     config.load()
     config.ssl = tls.serving(Tls(*settings["tls"]), "admin") if settings["tls"] else None
     server = Server(config)
@@ -91,6 +127,7 @@ async def run(settings: Settings, pages: Callable[[Control], ASGIApp]) -> None:
             if config.ssl:
                 _renew(config.ssl, settings["tls"])
             await evidence.use(head["revision"], body)
+            await asyncio.to_thread(control.make_token)
     server.should_exit = True
     await serving
     await evidence.close()

@@ -52,6 +52,7 @@ FAMILIES: tuple[tuple[str, str, str], ...] = (
     ("connections_open", "gauge", "Client connections open now."),
     ("faults_total", "counter", "Errors of the proxy's own; each kind is logged once."),
     ("access_log_lost_total", "counter", "Access log lines that could not be written."),
+    ("admin_refusals_total", "counter", "Requests to the admin address that were turned away, by reason."),
     ("config_revision", "gauge", "The latest configuration; counts from 1 at start."),
     ("config_last_reload_successful", "gauge", "Whether the file as it was read last is what is served."),
     (
@@ -80,12 +81,20 @@ _SCALARS = {
 }
 
 
-def render(totals: Totals, state: State, version: str, started: float, ledgers: Mapping[str, Ledger] = Frozen()) -> str:
+def render(
+    totals: Totals,
+    state: State,
+    version: str,
+    started: float,
+    ledgers: Mapping[str, Ledger] = Frozen(),
+    turned_away: Mapping[str, int] = Frozen(),
+) -> str:
     """All of it.
 
     Args:
         started: seconds since 1970.
         ledgers: by route, of this supervisor's time.
+        turned_away: at the admin address, by reason.
     """
     samples: dict[str, list[Sample]] = {name: [] for name, _, _ in FAMILIES}
     for key, cells in sorted(totals.rows.items()):
@@ -96,6 +105,7 @@ def render(totals: Totals, state: State, version: str, started: float, ledgers: 
     for route, ledger in sorted(ledgers.items()):
         for name, sample in _of_ledger(route, ledger):
             samples[name].append(sample)
+    samples["admin_refusals_total"] += [("", {"reason": reason}, number) for reason, number in sorted(turned_away.items())]
     for name, sample in _of_state(state, version, started):
         samples[name].append(sample)
     return "".join(_family(name, kind, text, samples[name]) for name, kind, text in FAMILIES)

@@ -1,0 +1,116 @@
+"""The API as a table: what can be asked, by whom, and with what. The OpenAPI document says the same, made from this."""
+
+from __future__ import annotations
+
+from strangler.core.model import Stage
+from strangler.web import acting, reading
+from strangler.web.actors import OPERATOR, VIEWER
+from strangler.web.endpoint import Endpoint, Lane
+from strangler.web.fields import duration, flag, percent, text, whole, word
+
+_STAGES = tuple(str(stage) for stage in Stage)
+_ONE_ROUTE = text("route", "a route's name; all if it is left out", longest=100)
+_SUBJECT = text("route", "a route's name, or @GROUP", longest=101, required=True)
+_REASON = text("reason", "why; the journal shows it")
+_DRY_RUN = flag("dry_run", "say what would happen and why it would be refused; change nothing")
+_SINCE = duration("since", "only of this time, such as 15m")
+_REFUSED = {409: "refused: the guard, a hold or the proxy is against it; `error.done` says what is missing"}
+_ACTING = {**_REFUSED, 502: "the file is changed, but not every worker decides by it yet", 503: "the journal cannot be written"}
+_MISSING = {404: "there is no such thing"}
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        "GET",
+        "/api/diffs",
+        "How often the two sides agree and what they differ in, by route; with `cause`, that one with its examples.",
+        VIEWER,
+        reading.list_diffs,
+        "Diffs",
+        (
+            _ONE_ROUTE,
+            text("cause", "the beginning of a cause's id", longest=32),
+            whole("limit", "causes of a route, or examples of a cause", 1000, 5),
+            _SINCE,
+        ),
+        errors=_MISSING,
+    ),
+    Endpoint(
+        "GET",
+        "/api/diffs/{id}",
+        "One mismatch, with both answers.",
+        VIEWER,
+        reading.show_diff,
+        "Mismatch",
+        errors=_MISSING,
+    ),
+    Endpoint(
+        "GET",
+        "/api/journal",
+        "Who moved what, when, why, and what the guard said; newest first.",
+        VIEWER,
+        reading.list_journal,
+        "Journal",
+        (text("route", "a route's name, or @GROUP", longest=101), whole("limit", "the newest so many", 10_000, 20), _SINCE),
+    ),
+    Endpoint(
+        "GET",
+        "/api/ledger",
+        "What became of every request that was seen.",
+        VIEWER,
+        reading.show_ledger,
+        "Ledgers",
+        (_ONE_ROUTE,),
+        errors=_MISSING,
+    ),
+    Endpoint(
+        "POST",
+        "/api/flips",
+        "Move a route or a group to another place: up if the guard lets it, down without asking.",
+        OPERATOR,
+        acting.flip_route,
+        "Done",
+        (
+            _SUBJECT,
+            word("stage", "where to", *_STAGES, required=True),
+            percent("weight", "of a canary; the ladder's first step if it is left out"),
+            _REASON,
+            flag("force", "whatever the guard says; needs a reason"),
+            _DRY_RUN,
+        ),
+        Lane.FLIP,
+        _ACTING,
+    ),
+    Endpoint(
+        "POST",
+        "/api/rollbacks",
+        "Take a route or a group back at once; nothing climbs there again until somebody resumes.",
+        OPERATOR,
+        acting.roll_back,
+        "Done",
+        (_SUBJECT, word("to", "the stage; the usual one if it is left out", *_STAGES), _REASON, _DRY_RUN),
+        Lane.ROLLBACK,
+        _ACTING,
+    ),
+    Endpoint(
+        "POST",
+        "/api/holds",
+        "Let a route or a group climb no further.",
+        OPERATOR,
+        acting.hold_route,
+        "Held",
+        (_SUBJECT, _REASON),
+        Lane.FLIP,
+        {503: "the journal cannot be read or written"},
+    ),
+    Endpoint(
+        "POST",
+        "/api/resumes",
+        "Let a route or a group climb again.",
+        OPERATOR,
+        acting.resume_route,
+        "Resumed",
+        (_SUBJECT, _REASON),
+        Lane.FLIP,
+        {503: "the journal cannot be read or written"},
+    ),
+)

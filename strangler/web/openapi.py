@@ -1,0 +1,248 @@
+"""The OpenAPI document: from the table of endpoints, and from what their answers look like, which is written down here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from strangler.core.model import Stage
+from strangler.core.outcome import Outcome
+from strangler.web.endpoint import Endpoint
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+FLAG: Schema = {"type": "boolean"}
+COUNT: Schema = {"type": "integer"}
+SECONDS: Schema = {"type": "number", "description": "seconds"}
+AT: Schema = {"type": "number", "description": "seconds since 1970"}
+SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+ANYTHING: Schema = {}
+
+
+def maybe(schema: Schema) -> Schema:
+    """The same, or null."""
+    if "$ref" in schema:
+        return {"anyOf": [schema, {"type": "null"}]}
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+def many(schema: Schema) -> Schema:
+    return {"type": "array", "items": schema}
+
+
+def by_name(schema: Schema) -> Schema:
+    """An object of whatever names."""
+    return {"type": "object", "additionalProperties": schema}
+
+
+def thing(**members: Schema) -> Schema:
+    """An object that has all these members. A member named ``from_`` is called ``from``."""
+    named = {name.rstrip("_"): schema for name, schema in members.items()}
+    return {"type": "object", "properties": named, "required": list(named)}
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_STAGE: Schema = {"type": "string", "enum": [str(stage) for stage in Stage]}
+_EXAMPLE = {
+    "id": TEXT,
+    "at": AT,
+    "route": TEXT,
+    "outcome": {"type": "string", "enum": [str(outcome) for outcome in Outcome]},
+    "method": TEXT,
+    "target": TEXT,
+    "request_id": TEXT,
+    "control": TEXT,
+    "version": TEXT,
+    "differences": COUNT,
+    "causes": many(ref("Pattern")),
+    "cause_ids": many(TEXT),
+}
+_CAUSE = {
+    "id": TEXT,
+    "route": TEXT,
+    "rules": TEXT,
+    "version": TEXT,
+    "pattern": TEXT,
+    "kind": TEXT,
+    "transform": TEXT,
+    "words": TEXT,
+    "count": COUNT,
+    "first_seen": AT,
+    "last_seen": AT,
+    "state": {"type": "string", "enum": ["open", "accepted"]},
+}
+
+SCHEMAS: Mapping[str, Schema] = {
+    "Error": {
+        "type": "object",
+        "properties": {
+            "error": {
+                "type": "object",
+                "properties": {
+                    "code": {**TEXT, "description": "a word for programs"},
+                    "message": {**TEXT, "description": "for people; says what to do"},
+                    "exit_code": {**COUNT, "description": "what a command would have ended with"},
+                    "problems": many(TEXT),
+                    "done": ref("Done"),
+                },
+                "required": ["code", "message"],
+            }
+        },
+        "required": ["error"],
+    },
+    "Session": thing(user=TEXT, role={"type": "string", "enum": ["viewer", "operator"]}),
+    "Place": thing(stage=_STAGE, weight=SHARE),
+    "Flip": thing(route=TEXT, from_=ref("Place"), to=ref("Place")),
+    "Finding": thing(condition=TEXT, verdict=TEXT, words=TEXT, more=maybe(COUNT)),
+    "Judgement": thing(verdict=TEXT, findings=many(ref("Finding"))),
+    "Done": thing(
+        effect={**TEXT, "description": "live, at the next start, planned, nothing to do, or refused"},
+        flip={**maybe(TEXT), "description": "its name in the journal"},
+        flips=many(ref("Flip")),
+        objections={**many(TEXT), "description": "why it is refused, or would be"},
+        judgements=by_name(ref("Judgement")),
+        held={**many(TEXT), "description": "routes that a hold was set on"},
+        notes=many(TEXT),
+        workers=maybe(COUNT),
+        seconds=SECONDS,
+    ),
+    "Held": thing(held=many(TEXT)),
+    "Resumed": thing(resumed=many(TEXT)),
+    "Event": thing(
+        event=TEXT,
+        became=TEXT,
+        flip=maybe(TEXT),
+        at=AT,
+        actor=TEXT,
+        reason=TEXT,
+        forced=FLAG,
+        seconds=maybe(SECONDS),
+        routes=many(
+            thing(route=TEXT, from_=ref("Place"), to=ref("Place"), verdict=maybe(TEXT), findings=many({"type": "object"}))
+        ),
+        digest=maybe(TEXT),
+    ),
+    "Journal": thing(now=AT, incomplete=maybe(TEXT), events=many(ref("Event"))),
+    "Ledger": thing(
+        seen=COUNT,
+        compared=by_name(COUNT),
+        skipped=by_name(COUNT),
+        lost=by_name(COUNT),
+        in_flight=COUNT,
+        closes=FLAG,
+        coverage=maybe(SHARE),
+    ),
+    "Ledgers": thing(store=FLAG, total=ref("Ledger"), routes=by_name(ref("Ledger"))),
+    "Pattern": thing(pattern=TEXT, kind=TEXT, transform=TEXT, words=TEXT),
+    "Example": thing(**_EXAMPLE),
+    "Cause": thing(**_CAUSE),
+    "Report": thing(
+        route=TEXT,
+        stage=_STAGE,
+        rules=TEXT,
+        version=TEXT,
+        since=maybe(AT),
+        compared=COUNT,
+        agreed=COUNT,
+        agree=maybe(SHARE),
+        outcomes=by_name(COUNT),
+        compared_under_other_rules=COUNT,
+        causes=many(thing(**_CAUSE, example=maybe(TEXT))),
+        more_causes=COUNT,
+        noise=many({"type": "object"}),
+        ledger=ref("Ledger"),
+    ),
+    "Diffs": {
+        "anyOf": [
+            thing(store=FLAG, now=AT, routes=many(ref("Report"))),
+            thing(cause=ref("Cause"), examples=many(ref("Example"))),
+        ]
+    },
+    "Mismatch": thing(
+        **{**_EXAMPLE, "differences": many({"type": "object"})},
+        stage=_STAGE,
+        rules=TEXT,
+        candidate=TEXT,
+        request={"type": "object"},
+        answers=thing(control={"type": "object"}, candidate={"type": "object"}),
+    ),
+}
+
+_ALWAYS = {
+    400: "a field is wrong; `error.problems` names them",
+    401: "no token, a wrong one, or a session that has ended",
+    403: "a viewer may not do this, or the request came from another site's page",
+    429: "too many wrong tokens came from this address",
+}
+_SESSION: dict[str, Any] = {
+    "get": {"operationId": "show_session", "summary": "Who asks."},
+    "post": {"operationId": "begin_session", "summary": "Log in with a token: sets a cookie, for browsers.", "security": []},
+    "delete": {"operationId": "end_session", "summary": "Log out."},
+}
+
+
+def document(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
+    """OpenAPI 3.1."""
+    paths: dict[str, Any] = {"/api/session": _session(), "/api/openapi.json": {"get": _this()}}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Strangler", "version": version, "description": "What commands know and do, at the admin address."},
+        "paths": paths,
+        "components": {
+            "schemas": dict(SCHEMAS),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"token": []}],
+    }
+
+
+def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    written: dict[str, Any] = {"operationId": endpoint.name, "summary": endpoint.says, "x-role": endpoint.role}
+    parameters = [_in_path(name) for name in _names(endpoint.path)]
+    if endpoint.method == "GET":
+        parameters += [
+            {"name": field.name, "in": "query", "description": field.says, "schema": dict(field.schema)}
+            for field in endpoint.fields
+        ]
+    else:
+        members = {field.name: {**field.schema, "description": field.says} for field in endpoint.fields}
+        needed = [field.name for field in endpoint.fields if field.required]
+        schema = {"type": "object", "properties": members, "required": needed, "additionalProperties": False}
+        written["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    if parameters:
+        written["parameters"] = parameters
+    return {**written, "responses": _responses(ref(endpoint.shows), {**_ALWAYS, **endpoint.errors})}
+
+
+def _responses(schema: Schema, errors: Mapping[int, str]) -> dict[str, Any]:
+    error = {"application/json": {"schema": ref("Error")}}
+    found: dict[str, Any] = {"200": {"description": "done", "content": {"application/json": {"schema": schema}}}}
+    for status, says in sorted(errors.items()):
+        found[str(status)] = {"description": says, "content": error}
+    return found
+
+
+def _session() -> dict[str, Any]:
+    token = {**thing(token=TEXT), "additionalProperties": False}
+    found = {method: {**written, "responses": _responses(ref("Session"), _ALWAYS)} for method, written in _SESSION.items()}
+    found["post"]["requestBody"] = {"required": True, "content": {"application/json": {"schema": token}}}
+    found["delete"]["responses"] = {"204": {"description": "logged out"}}
+    return found
+
+
+def _this() -> dict[str, Any]:
+    return {"operationId": "show_document", "summary": "This document.", "responses": _responses({"type": "object"}, _ALWAYS)}
+
+
+def _names(path: str) -> list[str]:
+    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
+
+
+def _in_path(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": TEXT}
