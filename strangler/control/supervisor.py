@@ -153,6 +153,7 @@ class Supervisor:
         settings = {"arena": self._arena, "slots": workers, "sockets": admin, "version": __version__, "started": time.time()}
         settings["tls"] = self._plan["admin.tls"]
         settings["hosts"] = [listening.address.host for listening in self._holdings.admin]
+        settings["path"] = os.path.abspath(self._order.path)
         settings["pairs"] = self._pairs.fileno()
         settings["instance"] = sha256(f"{socket.gethostname()}:{self._order.path.resolve()}".encode()).hexdigest()[:16]
         inherited = [self._arena, self._pairs.fileno(), *admin]
