@@ -11,13 +11,21 @@ import click
 from strangler import __version__
 from strangler.core.errors import StranglerError
 
-# name -> (module, one-line help); help stands here so that `--help` imports nothing else
+# name -> (module, or module:name, one-line help); help stands here so that `--help` imports nothing else
 COMMANDS = {
     "demo": ("demo", "See it work: samples, traffic, proxy and data, in one command."),
     "serve": ("serve", "Run the proxy."),
     "check": ("check", "Read routes.yaml and report every problem."),
     "explain": ("explain", "Say where a request goes, and why."),
+    "status": ("status", "Say where every route stands, how it goes, and what to do."),
+    "top": ("top", "The same, live."),
+    "flip": ("flip", "Move a route, or a group, to another stage."),
+    "rollback": ("flip:rollback", "Take a route, or a group, back at once."),
+    "hold": ("flip_hold", "Let a route, or a group, climb no further."),
+    "resume": ("flip_hold:resume", "Let it climb again."),
+    "journal": ("journal", "Say who moved what, when and why."),
     "diffs": ("diffs", "Say how often the two sides agree, what they differ in, and why."),
+    "progress": ("progress", "Show how far the migration is, and what was retired."),
     "schema": ("schema", "Print the JSON Schema of routes.yaml, for editors."),
     "data": ("data", "Mappings: check, backfill, apply and reconcile the two databases."),
 }
@@ -32,7 +40,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"strangler.cli.{COMMANDS[name][0]}").command
+        module, _, called = COMMANDS[name][0].partition(":")
+        command: click.Command = getattr(import_module(f"strangler.cli.{module}"), called or "command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
