@@ -1,8 +1,8 @@
 """Evidence in the control process: from the workers' links over the comparators to the store.
 
-It begins when a configuration first has a route that copies, or has left legacy: until then nothing is opened and no file
-made. Nothing here blocks the loop: comparing is done by other processes, storing in threads, and what may take long is bounded
-in number.
+It begins when a configuration first has a route: until then nothing is opened and no file made. Comparators are started when
+there is a first pair, so that routes which copy nothing cost one small write a second. Nothing here blocks the loop: comparing is
+done by other processes, storing in threads, and what may take long is bounded in number.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from strangler.control.repeats import Repeats
 from strangler.control.second_looks import SecondLooks
 from strangler.core.errors import StranglerError
 from strangler.core.ledger import Ledger
-from strangler.core.model import Config, Stage
+from strangler.core.model import Config
 from strangler.evidence.finding import Finding
 from strangler.evidence.second_look import SecondLook
 from strangler.store.rows import Run
@@ -219,14 +219,9 @@ class Evidence:
             batches.lose(self._opened.recorder.batch, job.incarnation, job.route)
 
 
-def copies(config: Config) -> bool:
-    """Whether any route sends shadow requests."""
-    return any(route.stage in route.shadow.during or route.noise.learn for route in config.routes)
-
-
 def keeps(config: Config) -> bool:
-    """Whether there is anything to be known later: comparisons, or when legacy served a route last."""
-    return copies(config) or any(route.stage is not Stage.LEGACY for route in config.routes)
+    """Whether there is anything to be known later: what was compared, who served which route, and what was asked."""
+    return bool(config.routes)
 
 
 def comparators_for(cores: int) -> int:

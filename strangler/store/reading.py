@@ -14,7 +14,7 @@ from strangler.core.errors import UsageError
 from strangler.core.records import Cause, Stratum
 from strangler.store import schema
 from strangler.store.payload import unpack
-from strangler.store.rows import ArmRow, CauseRow, CountRow, ExampleRow, NoiseRow, Point, Run, VersionRow
+from strangler.store.rows import ArmRow, CauseRow, CountRow, ExampleRow, NoiseRow, Point, Run, SumRow, VersionRow
 
 RUNS = select(*(schema.runs.c[name] for name in ("number", "instance", "started", "version", "ended")))
 _HEX = frozenset("0123456789abcdef")
@@ -123,6 +123,17 @@ def arms(connection: Connection, route: str, since: float | None) -> list[ArmRow
         ArmRow(minute, name, stage, version, side, tuple(json.loads(cells)))
         for minute, name, stage, version, side, cells in connection.execute(query)
     ]
+
+
+def sums(connection: Connection, side: str, cells: int, step: float, since: float | None) -> list[SumRow]:
+    table = schema.arms
+    minutes = max(int(step // 60), 1)
+    columns = (table.c.minute, table.c.route, table.c.stage, table.c.side, table.c.cells)
+    query = _since(select(*columns).where(table.c.side.startswith(side, autoescape=True)), table, since)
+    totals: dict[tuple[int, str, str, str], int] = defaultdict(int)
+    for minute, route, stage, name, written in connection.execute(query):
+        totals[minute - minute % minutes, route, stage, name] += sum(json.loads(written)[:cells])
+    return [SumRow(at * 60.0, route, stage, name, total) for (at, route, stage, name), total in sorted(totals.items())]
 
 
 def versions(connection: Connection, route: str) -> list[VersionRow]:

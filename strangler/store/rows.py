@@ -88,6 +88,17 @@ class ArmRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SumRow:
+    """The first cells of arms added up over a step that begins at `at` (seconds since 1970), by route, stage and side."""
+
+    at: float
+    route: str
+    stage: str
+    side: str
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class VersionRow:
     """A build of modern that was compared, under which rules, how often, and from when to when (to the minute)."""
 

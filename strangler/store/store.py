@@ -20,7 +20,7 @@ from strangler.store.database import PATIENCE, Database, connect, in_memory
 from strangler.store.recording import Memory, Recorder
 from strangler.store.retention import retain, size
 from strangler.store.revision import current, known, upgrade
-from strangler.store.rows import ArmRow, CauseRow, CountRow, ExampleRow, NoiseRow, Point, Retained, Run, VersionRow
+from strangler.store.rows import ArmRow, CauseRow, CountRow, ExampleRow, NoiseRow, Point, Retained, Run, SumRow, VersionRow
 
 
 class Store:
@@ -166,6 +166,10 @@ class Store:
     def arms(self, route: str, since: float | None = None) -> list[ArmRow]:
         """Latencies and failures of both sides, oldest first."""
         return self._database.reading(lambda connection: reading.arms(connection, route, since))
+
+    def sums(self, side: str, cells: int, step: float, since: float | None = None) -> list[SumRow]:
+        """The first `cells` of all arms whose side begins with `side`, added up in steps of so many seconds, oldest first."""
+        return self._database.reading(lambda connection: reading.sums(connection, side, cells, step, since))
 
     def versions(self, route: str) -> list[VersionRow]:
         """Builds of modern that were compared on a route, by the rules they were under; the one seen last is first."""
