@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from starlette.responses import Response
@@ -12,12 +13,24 @@ from strangler.core.errors import DatabaseError, Refusal, StranglerError, Unreac
 
 
 class Json(Response):
-    """In ASCII: what an upstream has sent may hold half a character, which no encoding has."""
+    """In ASCII: what an upstream has sent may hold half a character, which no encoding has. Numbers without an end are null."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+        try:
+            text = json.dumps(content, allow_nan=False, separators=(",", ":"))
+        except ValueError:
+            text = json.dumps(_finite(content), allow_nan=False, separators=(",", ":"))
+        return text.encode("ascii")
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, float):
+        return content if isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {name: _finite(value) for name, value in content.items()}
+    return [_finite(item) for item in content] if isinstance(content, list | tuple) else content
 
 
 class Turned(Exception):

@@ -17,6 +17,7 @@ from strangler.core.guard.verdict import Judgement
 from strangler.core.model import Config
 from strangler.store.store import Store
 from strangler.web.answers import Turned
+from strangler.web.overview import LastLook
 
 Guard = Callable[[Config, Sequence[Flip]], Mapping[str, Judgement]]
 
@@ -27,6 +28,7 @@ class Desk:
     def __init__(self, control: Control, guard: Guard = guard) -> None:
         self.control, self.guard = control, guard
         self.path = Path(control.settings["path"])
+        self.last_look = LastLook()
 
     @property
     def config(self) -> Config:

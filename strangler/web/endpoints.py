@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from strangler.core.model import Stage
-from strangler.web import acting, reading
+from strangler.web import acting, reading, status
 from strangler.web.actors import OPERATOR, VIEWER
 from strangler.web.endpoint import Endpoint, Lane
 from strangler.web.fields import duration, flag, percent, text, whole, word
@@ -19,6 +19,23 @@ _ACTING = {**_REFUSED, 502: "the file is changed, but not every worker decides b
 _MISSING = {404: "there is no such thing"}
 
 ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        "GET",
+        "/api/status",
+        "Stage, weight, traffic, agreement, latency, hold and verdict of every route, and what needs a person.",
+        VIEWER,
+        status.show_status,
+        "Status",
+    ),
+    Endpoint(
+        "GET",
+        "/api/routes/{name}",
+        "All that is known of one route.",
+        VIEWER,
+        status.show_route,
+        "RouteStatus",
+        errors=_MISSING,
+    ),
     Endpoint(
         "GET",
         "/api/diffs",

@@ -75,6 +75,13 @@ _CAUSE = {
     "last_seen": AT,
     "state": {"type": "string", "enum": ["open", "accepted"]},
 }
+_RATE: Schema = {"type": "number", "description": "requests per second"}
+_STATUS = {
+    "now": AT,
+    "proxy": thing(pid=maybe(COUNT), workers=maybe(COUNT), serves_the_file=FLAG, problems=many(TEXT), silent=maybe(TEXT)),
+    "trouble": many(TEXT),
+    "attention": many(thing(name=TEXT, words=TEXT, command=maybe(TEXT))),
+}
 
 SCHEMAS: Mapping[str, Schema] = {
     "Error": {
@@ -109,6 +116,28 @@ SCHEMAS: Mapping[str, Schema] = {
         notes=many(TEXT),
         workers=maybe(COUNT),
         seconds=SECONDS,
+    ),
+    "Standing": thing(
+        route=TEXT,
+        group=maybe(TEXT),
+        stage=_STAGE,
+        weight=SHARE,
+        since=maybe(AT),
+        traffic={**maybe(thing(legacy=_RATE, modern=_RATE)), "description": "of the last minute or two"},
+        agree=maybe(SHARE),
+        compared=COUNT,
+        version={**maybe(TEXT), "description": "build of modern that the numbers are of"},
+        p95=thing(legacy=maybe(SECONDS), modern=maybe(SECONDS)),
+        next=maybe(ref("Place")),
+        verdict={**maybe(TEXT), "description": "of the guard, about the next step up"},
+        findings=many(ref("Finding")),
+        hold=maybe(thing(actor=TEXT, reason=TEXT, at=AT)),
+        open={**FLAG, "description": "a flip is under way, or was cut off"},
+        ailing=maybe(TEXT),
+    ),
+    "Status": thing(**_STATUS, routes=many(ref("Standing"))),
+    "RouteStatus": thing(
+        **_STATUS, route=ref("Standing"), diffs=ref("Report"), journal=thing(incomplete=maybe(TEXT), events=many(ref("Event")))
     ),
     "Held": thing(held=many(TEXT)),
     "Resumed": thing(resumed=many(TEXT)),

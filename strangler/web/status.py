@@ -1,0 +1,71 @@
+"""Where every route stands, and all that is known of one: as `strangler status` says it. Everything here may block."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from strangler.control.cells import GATE
+from strangler.control.diffs import as_json as report_as_json
+from strangler.control.diffs import report
+from strangler.control.events import event_as_json, events
+from strangler.control.flipping import door
+from strangler.control.standings import Overview, Proxy, as_json, standings
+from strangler.control.tally import BREAKER, BREAKER_STATES, HEALTH, OUT
+from strangler.control.totals import Totals
+from strangler.core.breaker import State
+from strangler.core.model import Route
+from strangler.web.desk import Desk
+from strangler.web.endpoint import Asked
+from strangler.web.reading import found, recorded
+
+EVENTS = 20  # of one route
+
+
+def show_status(desk: Desk, asked: Asked) -> Any:
+    """Stage, weight, traffic, agreement, latency, hold and verdict of every route, and what needs a person."""
+    return as_json(desk.last_look.latest(lambda: look(desk, desk.config.routes)))
+
+
+def show_route(desk: Desk, asked: Asked) -> Any:
+    """All that is known of one route, looked at now."""
+    route = found(desk.config, asked.name)
+    status = as_json(look(desk, [route]))
+    entries, trouble = recorded(desk)
+    with desk.store() as store:
+        diffs = report_as_json(report(store, route))
+    told = [event_as_json(event) for event in events(entries, frozenset({route.name}))[:EVENTS]]
+    standing = status.pop("routes")[0]
+    return {**status, "route": standing, "diffs": diffs, "journal": {"incomplete": trouble or None, "events": told}}
+
+
+def look(desk: Desk, routes: Sequence[Route]) -> Overview:
+    """Look at these routes."""
+    config, now = desk.config, time.time()
+    entries, trouble = recorded(desk)
+    found = standings(config, routes, entries, ailing(desk.control.totals()), now)
+    said = (f"neither evidence nor the whole journal can be read: {trouble}",) if trouble else ()
+    return Overview(now, _proxy(desk), found, said)
+
+
+def ailing(totals: Totals) -> Mapping[str, str]:
+    """Upstreams that some worker does not use now, and why."""
+    found: dict[str, str] = {}
+    for (kind, *names), cells in totals.rows.items():
+        if kind == GATE and cells[HEALTH] == OUT:
+            found[names[1]] = "is out of service by its health checks"
+        elif kind == GATE and cells[BREAKER] > BREAKER_STATES[State.CLOSED]:
+            found.setdefault(names[1], "is not asked for now: its breaker is open")
+    return found
+
+
+def _proxy(desk: Desk) -> Proxy:
+    """Who serves the file: the supervisor, as it says itself."""
+    snapshot = desk.world.read()
+    state = door.state(snapshot.real)
+    if state is None:
+        return Proxy(workers=desk.control.settings["slots"])
+    workers = sum(place["name"] != "control" for place in state["crew"])
+    current = bool(state["serving"]) and state["digest"] == snapshot.revision
+    return Proxy(state["pid"], workers, current, state["problems"])
