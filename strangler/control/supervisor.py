@@ -186,6 +186,7 @@ class Supervisor:
         """Once a second: does somebody hang, has the file changed?"""
         self._loop.after(LOOK_SECONDS, self._look)
         self._crew.look()
+        self._callers.look()
         if self._successor is not None and self._successor.poll() is not None:
             self._successor = None  # it has said why
         if self._handover is not None and not self._stops and self._reading.changed:
@@ -252,7 +253,9 @@ class Supervisor:
         return self._reading.done if served or self._stops else self._reading.read(asked=True)
 
     def _is_over(self, number: int) -> bool:
-        return self._reading.done >= number and self._crew.serving
+        """A successor that is getting ready may have read the file before: it has to be asked, as soon as it can be."""
+        alone = self._handover is not None and not self._handover.busy
+        return alone and self._crew.serving and self._reading.done >= number
 
     # What the crew calls.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -80,24 +80,23 @@ def take_up(real: Path, digest: str, patience: float = PATIENCE) -> Answer:
         patience: seconds.
     """
     deadline = time.monotonic() + patience
-    door, late = find(real), Answer(Outcome.LATE, "it has not answered")
-    if door is None:
-        return Answer(Outcome.NOBODY)
-    while (left := deadline - time.monotonic()) > 0:
-        try:
-            return _answer(door.ask({"do": "reload", "digest": digest}, left), digest)
-        except TimeoutError:
-            return Answer(Outcome.LATE, late.why, door.state["pid"])
-        except (OSError, FrameError):
-            door.close()
+    door = find(real)
+    while door is not None:
+        with closing(door):
+            try:
+                said = door.ask({"do": "reload", "digest": digest}, deadline - time.monotonic())
+                return Answer(Outcome.REFUSED if said["problems"] else Outcome.SERVED, str(said["problems"]), said["pid"])
+            except TimeoutError:
+                return Answer(Outcome.LATE, f"it has not answered within {patience:g} s", door.state["pid"])
+            except (OSError, FrameError, KeyError):
+                pass  # it has gone: stopped, or somebody took its place
         door = _successor(real, deadline)
-        if door is None:
-            return Answer(Outcome.NOBODY)
-    return late
+    return Answer(Outcome.NOBODY)
 
 
 def state(real: Path) -> Head | None:
-    """What the supervisor that serves `real` says of itself: pid, digest, revision, serving, crew, problems; None if nobody does."""
+    """What the supervisor that serves `real` says of itself: pid, digest, revision, serving, crew, problems; None if nobody
+    does."""
     door = find(real)
     if door is None:
         return None
@@ -128,11 +127,3 @@ def _doors() -> list[str]:
     with suppress(OSError, UsageError):
         return runtime.doors()
     return []
-
-
-def _answer(said: Head, digest: str) -> Answer:
-    """Problems are those of a file that was read after the question: ours, or one that somebody has put over it."""
-    pid = said.get("pid", 0)
-    if said.get("problems"):
-        return Answer(Outcome.REFUSED, str(said["problems"]), pid)
-    return Answer(Outcome.SERVED, "", pid)

@@ -21,7 +21,7 @@ FILE = """version: 1
 listen: [{{address: "{listen}"}}]
 admin: {{address: "{admin}"}}
 workers: {workers}
-reload: trusted
+reload: {reload}
 log: {{access: {log}}}
 upstreams: {{legacy: {{url: "http://127.0.0.1:{legacy}"}}, modern: {{url: "http://127.0.0.1:{modern}"}}}}
 routes:
@@ -102,6 +102,7 @@ class Serving:
             "legacy": self.legacy.port,
             "modern": self.modern.port,
             "stage": stage,
+            "reload": "trusted",
         }
         self.put(FILE.format(**{**values, **other}))
 
