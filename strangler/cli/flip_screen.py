@@ -118,9 +118,8 @@ def verdicts(judgements: Mapping[str, Judgement]) -> Iterator[RenderableType]:
         if len(judgements) > 1:
             yield Text(clean(f"  {name}: {judgement.verdict}"), "bold")
         met = [finding for finding in judgement.findings if finding.verdict is Verdict.PASS]
-        yield indented(_marked([_line(finding) for finding in (*judgement.unmet, *met)]))
-        if not judgement.findings:
-            yield Text(f"  ? guard: {Verdict.NOT_ENOUGH}: nothing is known of it", "yellow")
+        nothing = Finding("guard", Verdict.NOT_ENOUGH, "nothing is known of it")
+        yield indented(_marked([_line(finding) for finding in (*judgement.unmet, *met) or (nothing,)]))
 
 
 def _line(finding: Finding) -> tuple[Verdict, str, str]:

@@ -45,7 +45,7 @@ def known(config: Config, path: Path, routes: Sequence[Route], metrics: Metrics 
 def _entries(config: Config, path: Path) -> tuple[list[Entry], tuple[str, ...]]:
     """The journal's, as far as it can be read, and what cannot be known."""
     entries, why = recorded(config, path)
-    return entries, (f"neither evidence nor the whole journal can be read: {why}",) if why else ()
+    return entries, (f"neither evidence nor holds can be read, so nothing climbs: {why}",) if why else ()
 
 
 def proxy(config: Config, path: Path) -> tuple[Proxy, Metrics | None]:

@@ -40,7 +40,6 @@ class Metrics:
 
     Attributes:
         requests: finished, by (route, upstream asked last); no route is "".
-        errors: those of them that were answered with a 5xx, or not at all.
         ailing: upstreams that some worker does not use, and why.
         workers, ready: that are to run, and that serve by the latest configuration.
         refused: whether the file as it was read last is not what is served.
@@ -48,7 +47,6 @@ class Metrics:
     """
 
     requests: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    errors: Mapping[tuple[str, str], int] = field(default_factory=dict)
     ailing: Mapping[str, str] = field(default_factory=dict)
     workers: int = 0
     ready: int = 0
@@ -75,10 +73,9 @@ def ask(admin: Admin, patience: float = PATIENCE) -> Metrics:
 def read(text: str) -> Metrics:
     """Prometheus' text format, as far as it is ours."""
     requests: dict[tuple[str, str], int] = {}
-    errors: dict[tuple[str, str], int] = {}
     ailing: dict[str, str] = {}
     plain: dict[str, float] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):
         found = _LINE.match(line)
         if found is None or found[1] not in _KEPT:
             continue
@@ -86,8 +83,6 @@ def read(text: str) -> Metrics:
         if name == "requests_total":
             key = labels.get("route", ""), labels.get("served_by", "")
             requests[key] = requests.get(key, 0) + int(value)
-            if labels.get("code_class") in ("5xx", "none"):
-                errors[key] = errors.get(key, 0) + int(value)
         elif name == "upstream_healthy" and not value:
             ailing[labels.get("upstream", "")] = "is out of service by its health checks"
         elif name == "upstream_breaker_state" and value:
@@ -96,7 +91,6 @@ def read(text: str) -> Metrics:
             plain[name] = value
     return Metrics(
         requests,
-        errors,
         ailing,
         int(plain.get("workers", 0)),
         int(plain.get("workers_ready", 0)),

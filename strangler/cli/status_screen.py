@@ -60,6 +60,7 @@ def head(seen: Overview, path: Path) -> Iterator[RenderableType]:
     elif proxy.problems or not proxy.current:
         yield Text(f"{name} is not what is served: what was served before goes on", "bold red")
         yield from (Text(clean(f"  {line}"), "red") for line in proxy.problems.splitlines())
+        yield Text("  the stages below are those of the file")
     else:
         known = any(each.traffic is not None for each in seen.standings)
         flow = f", {rate(total.total)} on routes" if known else ""

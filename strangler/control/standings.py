@@ -19,7 +19,7 @@ from strangler.control.witnessed import SERVED
 from strangler.core.errors import DatabaseError
 from strangler.core.flip import Flip, Place, climb, place_of
 from strangler.core.guard.evidence import Evidence
-from strangler.core.guard.judge import Step, judge, step
+from strangler.core.guard.judge import judge, step, watch
 from strangler.core.guard.verdict import Judgement, Verdict, together
 from strangler.core.journal import Entry, holds, since, unsettled
 from strangler.core.model import Config, Route, Side, Stage
@@ -207,7 +207,7 @@ def _judged(route: Route, look: Look) -> Standing:
     kind = step(up.before.stage, up.before.weight, up.after.stage, up.after.weight)
     evidence = look.evidence(route, kind)
     judgement = judge(kind, evidence, route.guard)
-    serving = judge(Step.UP, evidence, route.guard) if up.before.stage in (Stage.CANARY, Stage.MODERN) else None
+    serving = watch(evidence, route.guard) if up.before.stage in (Stage.CANARY, Stage.MODERN) else None
     return Standing(route, evidence, None, up, judgement, serving)
 
 
