@@ -10,6 +10,8 @@ from strangler.control.plain import place_as_json
 from strangler.core.flip import Flip
 from strangler.core.journal import Entry, Kind, history
 
+AT_ONCE = 3.0  # seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -51,11 +53,8 @@ def events(entries: Iterable[Entry], routes: Set[str] | None = None, since: floa
         event = Event((one.entry,), one.state, took, one.entry.flip in holding)
         found.setdefault((one.entry.flip, one.state), []).append(event)
     flips = {flip for flip, *_ in found}
-    for entry in known:
-        if entry.kind in (Kind.HOLD, Kind.RESUME) and entry.flip not in flips:
-            key = (str(entry.kind), entry.flip or f"{entry.actor} {entry.at:.0f}", entry.reason)
-            found.setdefault(key, []).append(Event((entry,), entry.kind))
-    joined = [_joined(each) for each in found.values()]
+    alone = [entry for entry in known if entry.kind in (Kind.HOLD, Kind.RESUME) and entry.flip not in flips]
+    joined = [*map(_joined, found.values()), *_said_at_once(alone)]
     chosen = [
         event
         for event in joined
@@ -63,6 +62,18 @@ def events(entries: Iterable[Entry], routes: Set[str] | None = None, since: floa
         and (since is None or event.first.at >= since)
     ]
     return sorted(chosen, key=lambda event: (event.first.at, event.first.id), reverse=True)
+
+
+def _said_at_once(entries: Iterable[Entry]) -> list[Event]:
+    """Holds and their ends: those of a group are entries that one person wrote at one time for one reason."""
+    found: dict[tuple[str, str, str], list[list[Entry]]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.at):
+        runs = found.setdefault((entry.kind, entry.actor, entry.reason), [])
+        if runs and entry.at - runs[-1][-1].at <= AT_ONCE and all(entry.route != other.route for other in runs[-1]):
+            runs[-1].append(entry)
+        else:
+            runs.append([entry])
+    return [Event(tuple(run), run[0].kind) for runs in found.values() for run in runs]
 
 
 def _joined(several: Sequence[Event]) -> Event:
