@@ -85,6 +85,7 @@ def _sessions(doorkeeper: Doorkeeper, desk: Desk) -> list[Route]:
         return Json({"user": actor.name, "role": actor.role})
 
     async def begin(request: Request) -> Response:
+        doorkeeper.refuse_other_pages(request)
         token = given(await body(request), (_TOKEN,))["token"]
         actor, cookie = await doorkeeper.begin(request, token)
         return Json({"user": actor.name, "role": actor.role}, 200, {"Set-Cookie": cookie})

@@ -45,7 +45,7 @@ class Doorkeeper:
 
     async def admit(self, request: Request, role: str) -> Actor:
         """Who asks. Raises Turned if nobody knows, or if he may not."""
-        self._refuse_other_pages(request)
+        self.refuse_other_pages(request)
         token = _token_of(request)
         session = request.cookies.get(cookie_name(request), "")
         if token:
@@ -62,18 +62,18 @@ class Doorkeeper:
 
     async def begin(self, request: Request, token: str) -> tuple[Actor, str]:
         """A session for whoever has this token: who it is, and the cookie to set. Raises Turned."""
-        self._refuse_other_pages(request)
         actor, name = await self._check(request, token), secrets.token_urlsafe(32)
         self._sessions.begin(name, actor, self._clock())
         return actor, _cookie(request, name, round(LASTS))
 
     def end(self, request: Request) -> str:
         """No session any more; the cookie to set. Raises Turned."""
-        self._refuse_other_pages(request)
+        self.refuse_other_pages(request)
         self._sessions.end(request.cookies.get(cookie_name(request), ""))
         return _cookie(request, "", 0)
 
-    def _refuse_other_pages(self, request: Request) -> None:
+    def refuse_other_pages(self, request: Request) -> None:
+        """Raises Turned for what another site's page has sent to change something."""
         headers = request.headers
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         if request.method not in SAFE and from_elsewhere(site, origin, headers.get("host", "")):

@@ -149,6 +149,7 @@ SCHEMAS: Mapping[str, Schema] = {
         actor=TEXT,
         reason=TEXT,
         forced=FLAG,
+        held={**FLAG, "description": "whether a hold was set"},
         seconds=maybe(SECONDS),
         routes=many(
             thing(route=TEXT, from_=ref("Place"), to=ref("Place"), verdict=maybe(TEXT), findings=many({"type": "object"}))

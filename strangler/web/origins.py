@@ -19,11 +19,11 @@ def from_elsewhere(site: str | None, origin: str | None, host: str) -> bool:
     """
     if site is not None:
         return site not in ("same-origin", "none")
-    return origin is not None and _host_of(origin) != host.lower()
+    return origin is not None and (_host_of(origin) or "nobody's") != host.lower()
 
 
 def _host_of(origin: str) -> str:
-    """Host and port; "" for ``null`` and whatever is no origin, which is nobody's host."""
+    """Host and port; "" for ``null`` and whatever is no origin, which nobody has."""
     try:
         parts = urlsplit(origin.lower())
     except ValueError:
