@@ -13,13 +13,15 @@ import ssl
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from strangler.config.keyfile import ADMIN_TOKEN
-from strangler.control import totals
+from strangler.control import route_metrics, totals
+from strangler.control.climb import Climb
 from strangler.control.evidence import Evidence
 from strangler.control.lifeline import Settings
 from strangler.control.line import Line
@@ -42,11 +44,13 @@ class Control:
         settings: of this process.
         state: the supervisor's, as it last said it.
         refusals: who was turned away at the admin address, by reason.
+        climb: the automatic ladder.
     """
 
     def __init__(self, settings: Settings, evidence: Evidence, complain: Callable[[str], None]) -> None:
         self.settings, self._evidence, self.complain = settings, evidence, complain
         self.refusals: Counter[str] = Counter()
+        self.climb = Climb(Path(settings["path"]), complain)
         self._without_token = False
         self.state: dict[str, Any] = {"revision": 0, "crew": [], "problems": "", "reloaded": 0.0, "stopping": False}
 
@@ -63,7 +67,8 @@ class Control:
         """All there is for Prometheus. Takes a moment, too."""
         ledgers = self._evidence.ledgers()
         version, started = self.settings["version"], self.settings["started"]
-        return render(self.totals(), self.state, version, started, ledgers, self.refusals)
+        routes = route_metrics.samples(self.config, self.climb.seen) if self.config is not None else ()
+        return render(self.totals(), self.state, version, started, ledgers, self.refusals, routes)
 
     def make_token(self) -> None:
         """The token of a configuration without users is there before anybody looks for it."""
@@ -116,19 +121,23 @@ async def run(settings: Settings, pages: Callable[[Control], ASGIApp]) -> None:
     sockets = [socket.socket(fileno=descriptor) for descriptor in settings["sockets"]]
     serving = asyncio.create_task(server.serve(sockets))
     living = asyncio.create_task(_say_alive(line))
+    closing: asyncio.Task[None] | None = None
     while (frame := await line.hear())[0]["do"] != "stop":
         head, body = frame
         if head["do"] == "state":
             control.state = head
         elif head["do"] == "retire":
             server.should_exit = True
+            closing = asyncio.create_task(asyncio.to_thread(control.climb.close))  # the successor has a ladder of its own
         else:
             line.say({"is": "serving", "revision": head["revision"]})
             if config.ssl:
                 _renew(config.ssl, settings["tls"])
             await evidence.use(head["revision"], body)
+            control.climb.use(control.config)
             await asyncio.to_thread(control.make_token)
     server.should_exit = True
+    await (closing or asyncio.to_thread(control.climb.close))
     await serving
     await evidence.close()
     living.cancel()

@@ -48,6 +48,16 @@ FAMILIES: tuple[tuple[str, str, str], ...] = (
     ("shadow_skipped_total", "counter", "Requests of routes that copy which were not compared, by reason."),
     ("shadow_lost_total", "counter", "Requests of routes that copy of which nobody knows the outcome, by the place of the loss."),
     ("shadow_in_flight", "gauge", "Requests of routes that copy which have no outcome yet."),
+    ("route_stage", "gauge", "Always 1; where a route stands is a label."),
+    ("route_weight", "gauge", "Share of a route's clients that modern answers: 0 to 1."),
+    (
+        "route_verdict",
+        "gauge",
+        "What the guard says of staying with modern, else of the next step: 0 fail, 1 not enough, 2 pass.",
+    ),
+    ("route_held", "gauge", "Whether nothing climbs on a route until somebody resumes."),
+    ("route_rollback_wanted", "gauge", "Whether a route fails its clients at modern and the ladder may not take it down."),
+    ("flips_total", "counter", "Flips of routes that went live, by who made them; of all time, from the journal."),
     ("connections_total", "counter", "Client connections accepted."),
     ("connections_open", "gauge", "Client connections open now."),
     ("faults_total", "counter", "Errors of the proxy's own; each kind is logged once."),
@@ -88,6 +98,7 @@ def render(
     started: float,
     ledgers: Mapping[str, Ledger] = Frozen(),
     turned_away: Mapping[str, int] = Frozen(),
+    others: Iterable[tuple[str, Sample]] = (),
 ) -> str:
     """All of it.
 
@@ -95,6 +106,7 @@ def render(
         started: seconds since 1970.
         ledgers: by route, of this supervisor's time.
         turned_away: at the admin address, by reason.
+        others: samples by family, without ``strangler_``, that somebody else has made.
     """
     samples: dict[str, list[Sample]] = {name: [] for name, _, _ in FAMILIES}
     for key, cells in sorted(totals.rows.items()):
@@ -106,7 +118,7 @@ def render(
         for name, sample in _of_ledger(route, ledger):
             samples[name].append(sample)
     samples["admin_refusals_total"] += [("", {"reason": reason}, number) for reason, number in sorted(turned_away.items())]
-    for name, sample in _of_state(state, version, started):
+    for name, sample in (*_of_state(state, version, started), *others):
         samples[name].append(sample)
     return "".join(_family(name, kind, text, samples[name]) for name, kind, text in FAMILIES)
 

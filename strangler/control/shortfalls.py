@@ -29,8 +29,6 @@ SHORTFALLS: tuple[Shortfall, ...] = (
     Shortfall(
         "listen.engine: only native is there", lambda config: any(listener.engine != "native" for listener in config.listen), True
     ),
-    Shortfall("ladder.auto: nothing climbs by itself", _any_route(lambda route: route.ladder.auto)),
-    Shortfall("notify: nobody is called", lambda config: bool(config.notify.webhook)),
 )
 
 
