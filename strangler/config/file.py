@@ -8,8 +8,9 @@ last thing before the rename.
 `overwrite` is for a disk on which there is no room for a second file, and only for those who cannot wait: it changes the
 bytes where they are.
 
-What remains: an editor knows nothing of the lock. A save that falls between the comparison and the rename (one read of
-the file, some ten microseconds) is overwritten. POSIX has no rename that compares, so the window can only be small.
+An editor knows nothing of the lock. A save that falls between the comparison and the rename is put back, where the kernel
+can exchange two files: what comes out of the exchange is looked at again. Elsewhere it is overwritten, for POSIX has no
+rename that compares; the window is some ten microseconds.
 A rename also gives the name a new inode: other hard links of the file keep the old text.
 """
 
@@ -29,6 +30,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from strangler.config.document import decode
+from strangler.config.exchange import exchange
 from strangler.core.errors import Refusal, UsageError
 from strangler.core.units import Seconds
 
@@ -91,6 +93,9 @@ class Disk:
 
     def replace(self, source: Path, target: Path) -> None:
         os.replace(source, target)
+
+    def exchange(self, source: Path, target: Path) -> None:
+        exchange(source, target)
 
 
 def read(path: Path) -> Snapshot:
@@ -241,12 +246,43 @@ def _replace(snapshot: Snapshot, data: bytes, intend: Callable[[bytes], None], d
         intend(data)
         if _attributes(_unchanged(snapshot)) != _attributes(before):
             raise ConflictError(snapshot.path)
-        disk.replace(temporary, snapshot.real)
+        _swap(temporary, snapshot, disk)
     except BaseException:
         with suppress(FileNotFoundError):
             temporary.unlink()
         raise
     _sync_folder(snapshot, disk)
+
+
+def _swap(temporary: Path, snapshot: Snapshot, disk: Disk) -> None:
+    """Put the new file in the place of the old one. A save that came in the last moment goes back to where it was."""
+    ours = temporary.stat().st_ino
+    try:
+        disk.exchange(temporary, snapshot.real)
+    except FileNotFoundError:
+        raise ConflictError(snapshot.path) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+            raise
+        disk.replace(temporary, snapshot.real)
+        return
+    if _holds(temporary, snapshot.data):
+        temporary.unlink()
+        return
+    expected = ours
+    while True:  # what comes out is what went in before, or a save that is newer than what was just put back
+        going_in = temporary.lstat().st_ino
+        disk.exchange(temporary, snapshot.real)
+        if temporary.lstat().st_ino == expected:
+            raise ConflictError(snapshot.path)
+        expected = going_in
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return _content(path)[0] == data
+    except OSError:  # something else than a file was put there
+        return False
 
 
 def _writable(snapshot: Snapshot, status: os.stat_result) -> None:

@@ -45,6 +45,7 @@ class World:
         self, path: Path, environ: Mapping[str, str], judge: Judge, complain: Callable[[str], None] = lambda text: None
     ) -> None:
         self.path, self._environ, self._judge, self._complain = path, environ, judge, complain
+        self._last: tuple[bytes, Config] | None = None
 
     def now(self) -> float:
         """Seconds since 1970."""
@@ -62,7 +63,10 @@ class World:
 
     def config(self, data: bytes) -> Config:
         """What a file with this content means. Raises ConfigError."""
-        return load.sound(self.path, data, self._environ)
+        last = self._last
+        if last is None or last[0] != data:  # ten thousand routes take seconds to read
+            self._last = last = data, load.sound(self.path, data, self._environ)
+        return last[1]
 
     def turn(self, snapshot: Snapshot) -> AbstractContextManager[None]:
         """Be the only one of ours who writes the file. Raises BusyError, FileError."""

@@ -218,7 +218,8 @@ def failing(call: str, number: int) -> Disk:
         raise OSError(number, os.strerror(number))
 
     disk = Disk()
-    setattr(disk, call, fail)
+    for name in ("replace", "exchange") if call == "replace" else (call,):
+        setattr(disk, name, fail)
     return disk
 
 
@@ -536,6 +537,48 @@ class TestIntention:
         with turn(read(path)), pytest.raises(ConflictError):
             writing(read(path), NEW, intend=lambda _: path.write_text("mine: 1\n"))
         assert path.read_text() == "mine: 1\n"
+
+
+class Saving(Disk):
+    """Saves come in the last moment, before each exchange."""
+
+    def __init__(self, path: Path, *texts: str, able: bool = True) -> None:
+        self.path, self.texts, self.able = path, list(texts), able
+
+    def exchange(self, source: Path, target: Path) -> None:
+        if not self.able:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        if self.texts:
+            beside = self.path.with_name("editor")
+            beside.write_text(self.texts.pop(0))
+            beside.replace(self.path)
+        super().exchange(source, target)
+
+
+class TestLastMoment:
+    @pytest.mark.parametrize("saves", [["mine 1\n"], ["mine 1\n", "mine 2\n"], ["mine 1\n", "mine 2\n", "mine 3\n"]])
+    def test_the_last_save_is_not_lost(self, path: Path, saves: list[str]) -> None:
+        with pytest.raises(ConflictError):
+            write(read(path), NEW, disk=Saving(path, *saves))
+        assert (path.read_text(), names(path)) == (saves[-1], {"routes.yaml"})
+
+    def test_the_same_saved_again_is_none(self, path: Path) -> None:
+        write(read(path), NEW, disk=Saving(path, OLD))
+        assert (path.read_text(), names(path)) == (NEW, {"routes.yaml"})
+
+    def test_a_file_that_is_gone_is_not_made_anew(self, path: Path) -> None:
+        class Removing(Disk):
+            def exchange(self, source: Path, target: Path) -> None:
+                path.unlink()
+                super().exchange(source, target)
+
+        with pytest.raises(ConflictError):
+            write(read(path), NEW, disk=Removing())
+        assert names(path) == set()
+
+    def test_where_there_is_no_exchange_it_is_renamed(self, path: Path) -> None:
+        write(read(path), NEW, disk=Saving(path, able=False))
+        assert (path.read_text(), names(path)) == (NEW, {"routes.yaml"})
 
 
 def test_a_turn_keeps_others_out(path: Path) -> None:

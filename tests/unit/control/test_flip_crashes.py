@@ -58,9 +58,10 @@ class DeadlyDisk(Disk):
         self._fate.step()
         super().sync(file)
 
-    def replace(self, source: Path, target: Path) -> None:
+    def exchange(self, source: Path, target: Path) -> None:
         self._fate.step()
-        super().replace(source, target)
+        super().exchange(source, target)
+        self._fate.step()
 
 
 class DeadlyDevice(Device):
