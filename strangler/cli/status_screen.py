@@ -165,9 +165,18 @@ def _took(seconds: float | None) -> str:
 def _next(unit: Unit) -> Text:
     if unit.step is None:
         return Text("–", "dim")
-    word, style = _SHORT[unit.verdict] if unit.verdict is not None else ("not known", "dim")
+    word, style = _word(unit)
     held = (" (held)", "yellow") if unit.hold is not None else ""
     return Text.assemble(f"{unit.step.after}: ", (word, style), held)
+
+
+def _word(unit: Unit) -> tuple[str, str]:
+    """The verdict in short. What no number of samples would change is no lack of them."""
+    if unit.verdict is Verdict.NOT_ENOUGH:
+        findings = [finding for each in unit.standings if each.judgement is not None for finding in each.judgement.unmet]
+        if all(finding.more is None for finding in findings):
+            return "not known", "yellow"
+    return _SHORT[unit.verdict] if unit.verdict is not None else ("not known", "dim")
 
 
 def rate(per_second: float) -> str:
@@ -193,8 +202,7 @@ def details(seen: Overview, unit: Unit, path: Path) -> Iterator[RenderableType]:
     step = unit.step
     if step is None:
         return
-    word, style = _SHORT[unit.verdict] if unit.verdict is not None else ("not known", "dim")
-    yield Text.assemble(f"next step, {step.after}: ", (str(unit.verdict or word), style))
+    yield Text.assemble(f"next step, {step.after}: ", (str(unit.verdict or "not known"), _word(unit)[1]))
     judged = {each.route.name: each.judgement for each in unit.standings if each.judgement is not None}
     yield from verdicts(judged)
     yield indented(steps_table(_steps(unit)))
