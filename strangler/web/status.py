@@ -11,21 +11,23 @@ from strangler.control.diffs import as_json as report_as_json
 from strangler.control.diffs import report
 from strangler.control.events import event_as_json, events
 from strangler.control.flipping import door
-from strangler.control.standings import Overview, Proxy, as_json, standings
+from strangler.control.standings import Overview, Proxy, Standing, as_json, next_step, standings, traffic
 from strangler.control.tally import BREAKER, BREAKER_STATES, HEALTH, OUT
 from strangler.control.totals import Totals
 from strangler.core.breaker import State
+from strangler.core.journal import holds, unsettled
 from strangler.core.model import Route
 from strangler.web.desk import Desk
 from strangler.web.endpoint import Asked
 from strangler.web.reading import found, recorded
 
 EVENTS = 20  # of one route
+LOOKING = "the evidence is being looked at: ask again in a moment"
 
 
 def show_status(desk: Desk, asked: Asked) -> Any:
     """Stage, weight, traffic, agreement, latency, hold and verdict of every route, and what needs a person."""
-    return as_json(desk.last_look.latest(lambda: look(desk, desk.config.routes)))
+    return as_json(desk.last_look.latest(lambda: look(desk, desk.config.routes), lambda: glance(desk)))
 
 
 def show_route(desk: Desk, asked: Asked) -> Any:
@@ -47,6 +49,19 @@ def look(desk: Desk, routes: Sequence[Route]) -> Overview:
     found = standings(config, routes, entries, ailing(desk.control.totals()), now)
     said = (f"neither evidence nor the whole journal can be read: {trouble}",) if trouble else ()
     return Overview(now, _proxy(desk), found, said)
+
+
+def glance(desk: Desk) -> Overview:
+    """What can be told of all routes without evidence and guard."""
+    config, now = desk.config, time.time()
+    entries, _ = recorded(desk)
+    held, open_ = holds(entries), {entry.route for entry in unsettled(entries)}
+    flows = traffic(config, config.routes, now)
+    found = tuple(
+        Standing(route, None, flows.get(route.name), next_step(route), hold=held.get(route.name), open=route.name in open_)
+        for route in config.routes
+    )
+    return Overview(now, _proxy(desk), found, (LOOKING,))
 
 
 def ailing(totals: Totals) -> Mapping[str, str]:

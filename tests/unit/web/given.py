@@ -76,10 +76,12 @@ class Site:
         self, method: str, path: str, token: str | None = None, *, headers: Mapping[str, str | bytes] | None = None, **rest: Any
     ) -> httpx.Response:
         """As whoever holds the token, if there is one."""
-        sent = {"authorization": f"Bearer {token}"} if token is not None else {}
+        sent: list[tuple[str, str | bytes]] = [("authorization", f"Bearer {token}")] if token is not None else []
+        sent += (headers or {}).items()
+        raw = [(name.encode(), value if isinstance(value, bytes) else value.encode("ascii")) for name, value in sent]
         transport = httpx.ASGITransport(app=self.app, client=(self.client_at, 50_000))
         async with httpx.AsyncClient(transport=transport, base_url=ROOT, trust_env=False) as client:
-            return await client.request(method, path, headers=[*sent.items(), *(headers or {}).items()], **rest)
+            return await client.request(method, path, headers=raw, **rest)
 
     async def get(self, path: str, **rest: Any) -> httpx.Response:
         """As the holder of the one token."""

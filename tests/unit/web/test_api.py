@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import jsonschema
@@ -18,8 +19,9 @@ from strangler.core.flip import Place
 from strangler.core.model import Stage
 from strangler.core.units import Share
 from strangler.store.store import Store
-from strangler.web import openapi
+from strangler.web import openapi, overview
 from strangler.web.endpoints import ENDPOINTS
+from strangler.web.overview import LastLook
 from tests.unit.cli.stored import HEAD, ROUTES, answer, batch_of, configured, pair, record
 
 from .given import EVE, USERS, Site
@@ -110,6 +112,18 @@ async def test_the_status_is_that_of_the_command(stored: Site, capsys: pytest.Ca
     first = said["routes"][0]
     assert (first["stage"], first["verdict"], first["hold"]) == ("shadow", "fail", None)
     assert first["compared"] == 12_480
+
+
+async def test_what_can_be_told_at_once(stored: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at hundreds of routes takes longer than anybody wants to wait."""
+    await stored.post("/api/holds", route="search", reason="Friday")
+    monkeypatch.setattr(overview, "PATIENCE", 0.0)
+    monkeypatch.setattr(LastLook, "_begin", lambda *_: Event())
+    said = await get(stored, "/api/status")
+    assert said["trouble"] == ["the evidence is being looked at: ask again in a moment"]
+    first, second, _ = said["routes"]
+    assert (first["stage"], first["verdict"], first["compared"]) == ("shadow", None, 0)
+    assert second["hold"]["reason"] == "Friday"
 
 
 async def test_one_route(stored: Site) -> None:

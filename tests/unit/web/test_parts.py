@@ -95,78 +95,77 @@ def test_what_json_cannot_hold(said: object, text: bytes) -> None:
 
 
 OVERVIEW = Overview(0.0, Proxy(), ())
+GLANCE = replace(OVERVIEW, now=-1.0)
 
 
 class Looks:
-    """Somebody who looks, and a clock that stands still."""
+    """Somebody who looks as soon as he may, and a clock that stands still."""
 
     def __init__(self) -> None:
         self.now, self.number, self.fails = 1000.0, 0, False
+        self.may = Event()
+        self.may.set()
         self.last = LastLook(lambda: self.now)
 
-    def __call__(self) -> Overview:
+    def look(self) -> Overview:
+        assert self.may.wait(30)
         self.number += 1
         if self.fails:
             raise DatabaseError("gone")
         return replace(OVERVIEW, now=float(self.number))
 
-    def ask(self) -> float:
-        return self.last.latest(self).now
+    def ask(self, patience: float = 30.0) -> float:
+        return self.last.latest(self.look, lambda: GLANCE, patience).now
 
 
 def test_what_is_fresh_is_not_looked_at_again() -> None:
     looks = Looks()
     assert [looks.ask(), looks.ask()] == [1.0, 1.0]
     looks.now += FRESH / 2
-    assert looks.ask() == 1.0
+    assert (looks.ask(), looks.number) == (1.0, 1)
 
 
-def test_what_is_too_old_is_waited_for() -> None:
+def test_what_is_too_old_is_not_told() -> None:
     looks = Looks()
     looks.ask()
     looks.now += STALE
     assert looks.ask() == 2.0
+    looks.now += STALE
+    looks.may.clear()
+    assert looks.ask(patience=0) == -1.0
+    looks.may.set()
 
 
-def test_who_asks_meanwhile_gets_the_last_look_at_once() -> None:
-    looks, begun, go_on, ended = Looks(), Event(), Event(), Event()
+def test_who_asks_during_a_look_gets_the_one_before() -> None:
+    looks = Looks()
     looks.ask()
     looks.now += FRESH
-
-    def slow() -> Overview:
-        begun.set()
-        assert go_on.wait(30)
-        ended.set()
-        return replace(OVERVIEW, now=99.0)
-
-    assert looks.last.latest(slow).now == 1.0
-    assert begun.wait(30)
-    assert looks.ask() == 1.0, "one look at a time"
-    assert looks.number == 1
-    go_on.set()
-    assert ended.wait(30)
-    looks.now += STALE  # waits for the look that is under way, or looks itself
-    assert looks.ask() in (2.0, 99.0)
+    looks.may.clear()
+    assert [looks.ask(), looks.ask(), looks.ask()] == [1.0, 1.0, 1.0]
+    looks.may.set()
+    while looks.ask() != 2.0:
+        pass
+    assert looks.number == 2, "one look at a time"
 
 
 def test_all_who_come_first_share_one_look() -> None:
-    looks, said = Looks(), []
+    looks = Looks()
+    looks.may.clear()
+    said: list[float] = []
     threads = [Thread(target=lambda: said.append(looks.ask())) for _ in range(8)]
     for thread in threads:
         thread.start()
+    assert looks.ask(patience=0) == -1.0
+    looks.may.set()
     for thread in threads:
         thread.join()
     assert (said, looks.number) == ([1.0] * 8, 1)
 
 
-def test_a_look_that_fails_in_the_background_is_made_again() -> None:
+def test_a_look_that_fails_is_heard_of_and_made_again() -> None:
     looks = Looks()
-    looks.ask()
-    looks.now += FRESH
     looks.fails = True
-    assert looks.ask() == 1.0
-    looks.now += STALE
     with pytest.raises(DatabaseError):
         looks.ask()
     looks.fails = False
-    assert looks.ask() > 1.0
+    assert looks.ask() == 2.0
