@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -19,7 +21,7 @@ from strangler.core.flip import Place
 from strangler.core.model import Stage
 from strangler.core.units import Share
 from strangler.store.store import Store
-from strangler.web import openapi, overview
+from strangler.web import bodies, openapi, overview
 from strangler.web.endpoints import ENDPOINTS
 from strangler.web.overview import LastLook
 from tests.unit.cli.stored import HEAD, ROUTES, answer, batch_of, configured, pair, record
@@ -27,6 +29,7 @@ from tests.unit.cli.stored import HEAD, ROUTES, answer, batch_of, configured, pa
 from .given import EVE, USERS, Site
 
 DOCUMENT = openapi.document(ENDPOINTS, "1.2.3")
+README = Path(__file__).parents[3] / "README.md"
 XSS = "<script>alert(1)</script>\"'&\u2028\ud800</textarea>"
 
 
@@ -428,3 +431,22 @@ def test_places_are_written_as_the_document_says() -> None:
     from strangler.control.plain import place_as_json
 
     jsonschema.validate(place_as_json(Place(Stage.CANARY, Share(0.25))), {**DOCUMENT["components"]["schemas"]["Place"]})
+
+
+def test_the_readme_names_every_endpoint_and_its_role() -> None:
+    rows = re.findall(r"^\| (`[A-Z]+ /api.*?) \| (\w+) \|", README.read_text(encoding="utf-8"), re.MULTILINE)
+    shown = {(name, role) for names, role in rows for name in re.findall(r"`([A-Z]+ /api\S*)`", names)}
+    assert {each for each in shown if "/session" not in each[0]} == {
+        (f"{each.method} {each.path}", each.role) for each in ENDPOINTS
+    }
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "PATIENCE", 0.01)
+
+    async def nothing() -> Any:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    found = await site.ask("POST", "/api/flips", site.token, content=nothing(), headers={"content-type": "application/json"})
+    assert (found.status_code, found.json()["error"]["code"]) == (408, "slow")
