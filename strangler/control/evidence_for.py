@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from strangler.control import probe, sums
+from strangler.control.older import Older
 from strangler.control.recorder import RECORDED
 from strangler.control.witness import OTHER
 from strangler.control.witnessed import SERVED
@@ -60,10 +61,15 @@ def judgements(
 
 
 class Look:
-    """One look at what is known now, at as many routes as you like. A context: it holds the store open."""
+    """One look at what is known now, at as many routes as you like. A context: it holds the store open.
 
-    def __init__(self, config: Config, now: float, ask: Probe = probe.well) -> None:
+    Args:
+        older: for whoever looks again and again.
+    """
+
+    def __init__(self, config: Config, now: float, ask: Probe = probe.well, older: Older | None = None) -> None:
         self._config, self._now, self._ask = config, now, ask
+        self._older = Older() if older is None else older
         self._health: dict[str, bool | None] = {}
         self._store: Store | None = None
         self._why = ""
@@ -86,7 +92,7 @@ class Look:
         if self._store is None:
             return _unreadable(route, self._why)
         try:
-            return _Known(self._store, self._config, route, self._now).evidence(kind)
+            return _Known(self._store, self._config, route, self._now, self._older).evidence(kind)
         except DatabaseError as error:
             return _unreadable(route, str(error))
 
@@ -117,8 +123,8 @@ class _Build:
 class _Known:
     """What the store knows of one route."""
 
-    def __init__(self, store: Store, config: Config, route: Route, now: float) -> None:
-        self._store, self._config, self._route, self._now = store, config, route, now
+    def __init__(self, store: Store, config: Config, route: Route, now: float, older: Older) -> None:
+        self._store, self._config, self._route, self._now, self._older = store, config, route, now, older
         self._rules = route.rules
         self._seen = [row for row in store.versions(route.name) if row.rules == self._rules]
         self._began = min((row.first_seen for row in self._seen), default=now)  # of comparing under these rules
@@ -127,7 +133,8 @@ class _Known:
     def evidence(self, kind: Step) -> Evidence:
         build, route = self._build, self._route
         rows = self._counts(build.first)
-        arms = self._arms(build.first)
+        always = self._older.arms(self._store, route.name, min(build.first, self._now - WINDOWS[-1] * MINUTE), self._now)
+        arms = [row for row in always if row.minute >= build.first // MINUTE]
         last = max((row.last_seen for row in self._seen), default=None)
         retiring = kind in (Step.RETIRE, Step.LEAP)
         return Evidence(
@@ -136,7 +143,7 @@ class _Known:
             others=build.others,
             names_version=bool(self._config.upstreams[route.modern].version),
             agreement=_agreement(self._of_build(rows)),
-            recent=self._recent(arms),
+            recent=self._recent(arms, always),
             failures=sums.failures(row for row in arms if row.version in self._versions),
             latency=sums.latency(row for row in arms if row.version == build.name or not build.name),
             coverage=_coverage(rows, arms),
@@ -162,10 +169,8 @@ class _Known:
     def _counts(self, since: float) -> list[CountRow]:
         return self._store.counts(self._route.name, since, self._rules)
 
-    def _arms(self, since: float) -> list[ArmRow]:
-        return self._store.arms(self._route.name, min(since, max(self._now - WINDOWS[-1] * MINUTE, self._began)))
-
-    def _recent(self, arms: Sequence[ArmRow]) -> Recent:
+    def _recent(self, arms: Sequence[ArmRow], always: Sequence[ArmRow]) -> Recent:
+        """Clients that modern fails are failed under any rules, and also where nothing is compared."""
         for minutes in WINDOWS:
             since = max(self._now - minutes * MINUTE, self._began)
             rows = self._counts(since)
@@ -173,13 +178,14 @@ class _Known:
             if sum(stratum.total for stratum in agreement) >= ENOUGH:
                 break
         lately = [row for row in arms if row.minute >= since // MINUTE]
+        relied = [row for row in always if row.minute >= (self._now - minutes * MINUTE) // MINUTE]
         return Recent(
             minutes,
             agreement,
             sums.failures(lately),
             sums.latency(lately),
             _coverage(rows, lately),
-            sums.served_by_modern(lately, arms, self._route),
+            sums.served_by_modern(relied, always, self._route),
         )
 
     def _per_hour(self) -> float:

@@ -17,6 +17,7 @@ from strangler.control.evidence_for import Look, Probe
 from strangler.control.flipping.flip import flip
 from strangler.control.flipping.order import Done, Effect, Order
 from strangler.control.flipping.world import World
+from strangler.control.older import Older
 from strangler.core import journal as core
 from strangler.core.climbing import Decision, Move, Unit, ascent, descent, patience, units, weakest
 from strangler.core.errors import Refusal, StranglerError
@@ -71,6 +72,7 @@ class Ladder:
         self._world, self._tell, self._complain, self._ask = world, tell, complain, ask
         self._here: dict[str, tuple[object, float]] = {}  # unit -> where it was first seen to stand, and when
         self._told: dict[str, tuple[object, float]] = {}
+        self._older = Older()
         self._lost = ""
         self._spent = self._rested = 0.0
         self.seen = Seen()
@@ -91,7 +93,7 @@ class Ladder:
         entries = self._entries(config)
         verdicts: dict[str, Verdict] = {}
         decisions: dict[str, Decision] = {}
-        with Look(config, now, self._ask) as look:
+        with Look(config, now, self._ask, self._older) as look:
             judging = _Judging(look, verdicts)
             for unit in units(config):
                 known = self._known(unit, entries, now)

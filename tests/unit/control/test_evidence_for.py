@@ -9,6 +9,7 @@ import pytest
 
 from strangler.control import tally
 from strangler.control.evidence_for import Look, judgements
+from strangler.control.older import Older
 from strangler.control.recorder import RECORDED
 from strangler.control.witnessed import ARM_CELLS, COMPARABLE, ERRORS, FAILURES, SERVED, bucket
 from strangler.core.flip import Flip, Place
@@ -185,6 +186,31 @@ def test_clients_that_modern_failed_count_beside_legacys_usual_share(kept: Kept)
     kept.served(3, "modern", of_2xx=180, of_5xx=10, unanswered=4)
     kept.served(3, "legacy", of_2xx=10, fell_back=10)
     assert kept.evidence().recent.served == Failures(200, legacy=6, modern=20)
+
+
+def test_clients_are_failed_also_where_nothing_was_compared_under_these_rules(kept: Kept) -> None:
+    kept.pairs(3000, rules="other")
+    kept.served(20, "legacy", of_2xx=100)
+    kept.served(3, "modern", of_5xx=50)
+    assert kept.evidence().recent.served == Failures(50, legacy=0, modern=50)
+
+
+def test_two_looks_see_the_same_whether_older_arms_are_kept_or_not(kept: Kept) -> None:
+    for ago in (3000, 500, 100, 62, 61, 60, 30, 5, 0):
+        kept.pairs(ago, count=50)
+        for version in ("b1", ""):
+            kept.arm(ago, "legacy", timed(ms5=100, errors=3), version=version)
+            kept.arm(ago, "modern", timed(ms20=98, errors=1, failures=2), version=version)
+        kept.arm(ago, f"{COMPARABLE}GET", [60], "")
+        kept.served(ago, "legacy", of_2xx=100, of_5xx=1)
+    older = Older()
+    for later in (0.0, 30.0, 600.0, 3500.0, 3601.0):
+        found = []
+        for kind in (older, Older()):
+            with Look(kept.config, NOW + later, lambda upstream: True, kind) as look:
+                found.append(look.evidence(ROUTE))
+        assert found[0] == found[1]
+    assert found[0].failures.total == 9 * 200
 
 
 @pytest.mark.parametrize(("ago", "comparing"), [((), False), ((0,), True), ((1,), True), ((2,), False), ((9, 0), True)])
