@@ -28,10 +28,10 @@ from strangler.control.witnessed import (
     bucket,
     judged_cell,
 )
-from strangler.core.compare.quick import Quick, same
+from strangler.core.compare.quick import Quick, equal, same
 from strangler.core.compare.rules import Rules, rules_for
 from strangler.core.model import Route
-from strangler.core.observation import Observation, Pair
+from strangler.core.observation import About, Answer, Observation, Pair
 from strangler.core.outcome import INTENDED, Outcome
 
 MOST_VERSIONS = 32  # of modern that one worker tells apart on a route: an answer's header could make up any number
@@ -71,7 +71,7 @@ class Witness:
         self._routes: dict[str, int] = {}
         self._skipped: dict[str, int] = {}
         self._meant: dict[tuple[str, str, str], int] = {}
-        self._places: dict[tuple[object, ...], _Place] = {}
+        self._places: dict[About, _Place] = {}
         self._rules: dict[tuple[str, str], Rules] = {}
         self._versions: dict[str, set[str]] = {}
         self._revision = 0
@@ -97,6 +97,18 @@ class Witness:
             row = self._skipped[route.name] = self._region.row((SKIPPED, route.name))
         self._cells[row + REASONS[reason]] += 1
 
+    def alike(self, about: About, repeated: bool, control: Answer, candidate: Answer) -> bool:
+        """Two whole answers to it are there: count them if they are equal for sure. The first that count somewhere come as a
+        pair in any case, which finds the place."""
+        place = self._places.get(about)
+        if place is None or not equal(control, candidate, about[3], place.rules):
+            return False
+        self._took(place.control, control)
+        self._took(place.candidate, candidate)
+        self._cells[place.meant] += 1
+        self._cells[place.judged + judged_cell(Outcome.MATCH, repeated)] += 1
+        return True
+
     def paired(self, pair: Pair, route: Route) -> None:
         """Both answers to it are there. If anything is wrong here, that is an end as well, and then raised."""
         try:
@@ -111,8 +123,8 @@ class Witness:
 
     def _weigh(self, pair: Pair, route: Route) -> None:
         """Does nothing after the one step that counts the pair or hands it on."""
-        key = (pair.route, pair.stage, pair.rules, pair.control_side, pair.version, pair.method, pair.control.status)
-        place = self._places.get(key) or self._find(key, pair, route)
+        about = pair.about
+        place = self._places.get(about) or self._find(about, pair, route)
         glance = same(pair, place.rules)
         self._time(place.control, pair.control)
         self._time(place.candidate, pair.candidate)
@@ -142,28 +154,31 @@ class Witness:
     def _time(self, row: int, answer: Observation) -> None:
         if answer.failure:
             self._cells[row + FAILURES] += 1
-            return
+        else:
+            self._took(row, answer)
+
+    def _took(self, row: int, answer: Answer) -> None:
         self._cells[row + bucket(answer.duration)] += 1
         self._cells[row + MICROSECONDS] += int(answer.duration * 1_000_000)
         if answer.status >= 500:
             self._cells[row + ERRORS] += 1
 
-    def _find(self, key: tuple[object, ...], pair: Pair, route: Route) -> _Place:
+    def _find(self, about: About, pair: Pair, route: Route) -> _Place:
         version, method = self._told_apart(pair)
-        about = (pair.route, pair.stage)
-        stratum = (*about, str(pair.control_side), pair.rules, version, method, pair.control.status_class)
+        step = (pair.route, pair.stage)
+        stratum = (*step, str(pair.control_side), pair.rules, version, method, pair.control.status_class)
         place = _Place(
             self._rules_of(pair, route),
             version,
             method,
             self._region.row((PAIRS, *stratum)),
-            self._region.row((ARM, *about, version, str(pair.control_side))),
-            self._region.row((ARM, *about, version, str(pair.candidate_side))),
-            self._row_of_method(*about, method),
+            self._region.row((ARM, *step, version, str(pair.control_side))),
+            self._region.row((ARM, *step, version, str(pair.candidate_side))),
+            self._row_of_method(*step, method),
         )
         if len(self._places) >= _MOST_PLACES:
             self._places.clear()
-        self._places[key] = place
+        self._places[about] = place
         return place
 
     def _rules_of(self, pair: Pair, route: Route) -> Rules:

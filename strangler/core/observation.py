@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from strangler.core.model import Side
 
 Headers = tuple[tuple[bytes, bytes], ...]
+About = tuple[str, str, str, Side, str, str, int]  # route, stage, rules, control_side, version, method, control's status
+
+
+class Answer(Protocol):
+    """A whole response, which somebody may still be at work on; attributes as of an `Observation`."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Sequence[tuple[bytes, bytes]]: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def digest(self) -> bytes: ...
+    @property
+    def duration(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +96,12 @@ class Pair:
     version: str = ""
     repeated: bool = False
     legs: tuple[bytes, bytes] = (b"", b"")
+
+    @property
+    def about(self) -> About:
+        """What pairs that count together have in common."""
+        status = self.control.status
+        return self.route, self.stage, self.rules, self.control_side, self.version, self.method, status
 
     @property
     def candidate_side(self) -> Side:

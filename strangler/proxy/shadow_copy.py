@@ -89,11 +89,29 @@ class Body:
         """All of it; b"" if it was too large."""
         return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
 
-    def observed(self, response: Response, first_byte: float, duration: float) -> Observation:
-        """The whole answer, this being its body."""
-        digest = self._hash.digest() if self._hash is not None else b""
-        headers = tuple(response.head.headers)
-        return Observation(response.status, headers, self.kept, self.size, digest, "", first_byte, duration)
+    @property
+    def digest(self) -> bytes:
+        """Of all of it; b"" unless it was too large."""
+        return self._hash.digest() if self._hash is not None else b""
+
+
+class Whole:
+    """A whole answer: most are equal, and then there need be no `Observation` of them."""
+
+    __slots__ = ("body", "digest", "duration", "first_byte", "headers", "size", "status")
+
+    def __init__(self, response: Response, body: Body, first_byte: float, duration: float) -> None:
+        self.status = response.status
+        self.headers = response.head.headers
+        self.body = body.kept
+        self.size = body.size
+        self.digest = body.digest
+        self.first_byte = first_byte
+        self.duration = duration
+
+    def observed(self) -> Observation:
+        headers = tuple(self.headers)
+        return Observation(self.status, headers, self.body, self.size, self.digest, "", self.first_byte, self.duration)
 
 
 class Copy:
@@ -157,7 +175,7 @@ class Copy:
         self._shadowing = shadowing
         self._answer = Body(route.shadow.max_body)
         self._response: Response | None = None
-        self._control: Observation | None = None
+        self._control: Whole | None = None
         self._started = self._clock = perf_counter()
         self._holders = 1  # the passage, later the queue; and every leg
         self._charged = 0
@@ -217,7 +235,8 @@ class Copy:
             return
         self.over = True
         self.done = perf_counter()
-        self._control = self._answer.observed(response, max(first_byte - self._clock, 0.0), max(self.done - self._clock, 0.0))
+        clock = self._clock
+        self._control = Whole(response, self._answer, max(first_byte - clock, 0.0), max(self.done - clock, 0.0))
         self._answer.pieces = []
         self._shadowing.put(self)
 
@@ -261,30 +280,39 @@ class Copy:
             self._answer.pieces = []
             self._control = None
 
-    def pair(self, candidate: Observation, again: bool, head: bytes) -> None:
+    def pair(self, candidate: Whole | Observation, again: bool, head: bytes) -> None:
         """There is a second answer, to a request with this head: tell, once."""
         control, route, inbound, decision = self._control, self.route, self.inbound, self.decision
         assert control is not None
         at = time() - (perf_counter() - self._started)
         lane = self._shadowing.lane(route, self.routing)
-        modern = control if again or decision.side is Side.MODERN else candidate
-        asked_again = route.data and inbound.method in SAFE_METHODS
+        method, failed = inbound.method, isinstance(candidate, Observation)
+        modern = control.headers if again or decision.side is Side.MODERN else candidate.headers
+        version = lane.version_of(modern)
+        repeated = not again and lane.repeats(method, inbound.target, at, failed)
+        if isinstance(candidate, Whole):
+            about = (route.name, route.stage, lane.rules, decision.side, version, method, control.status)
+            if not again and self._shadowing.alike(about, repeated, control, candidate):
+                self.counted = False
+                return
+            candidate = candidate.observed()
+        asked_again = route.data and method in SAFE_METHODS
         pair = Pair(  # in the order of its fields: naming them costs every request a microsecond
             route.name,
             route.stage,
             lane.rules,
             decision.side,
-            inbound.method,
+            method,
             inbound.target.decode("latin-1"),
-            control,
+            control.observed(),
             candidate,
             again,
             at,
             self.request_id.decode("ascii"),
             tuple(inbound.head.headers),
             self.body.kept,
-            lane.version_of(modern),
-            not again and lane.repeats(inbound.method, inbound.target, at, bool(candidate.failure)),
+            version,
+            repeated,
             (self.control_head, head) if asked_again else _NO_LEGS,
         )
         if not again:

@@ -19,7 +19,7 @@ from strangler.proxy.heads import hop_lines, request_bytes, trailer_lines
 from strangler.proxy.identities import Outcome
 from strangler.proxy.reasons import Reason
 from strangler.proxy.response import Response
-from strangler.proxy.shadow_copy import Body, Copy
+from strangler.proxy.shadow_copy import Body, Copy, Whole
 from strangler.proxy.shadow_head import MARKED_END, otherwise
 from strangler.proxy.upstream import UpstreamConnection, write
 
@@ -212,7 +212,7 @@ class Leg:
 
     def _answered(self, response: Response) -> None:
         now = perf_counter()
-        self._end(self._answer.observed(response, self._first_byte - self._started, now - self._started))
+        self._end(Whole(response, self._answer, self._first_byte - self._started, now - self._started))
 
     def _keep(self, pieces: list[bytes], size: int) -> bool:
         """Take pieces of the answer's body, of which `size` bytes have come; False if that was the end of it."""
@@ -271,7 +271,7 @@ class Leg:
         first_byte = self._first_byte - self._started if self._first_byte else 0.0
         self._end(Observation(0, failure=reason.label, first_byte=first_byte, duration=perf_counter() - self._started))
 
-    def _end(self, candidate: Observation) -> None:
+    def _end(self, candidate: Whole | Observation) -> None:
         if self.over:
             return
         self._leave()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from random import random
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from strangler.core.decide import Forward
 from strangler.core.model import SAFE_METHODS, Route, Side
-from strangler.core.observation import Observation, Pair
+from strangler.core.observation import About, Answer, Pair
 from strangler.proxy.inbound import Inbound
 from strangler.proxy.pool import Pool
 from strangler.proxy.shadow_copy import Budget, Copy
@@ -50,6 +50,13 @@ class Witness(Protocol):
         """It will not be compared, for a reason from `core.outcome.SKIPS`."""
         ...
 
+    def alike(self, about: About, repeated: bool, control: Answer, candidate: Answer) -> bool:
+        """Whether its two answers are equal for sure, and that is all there is to tell of them; else they come as a pair.
+
+        `about` and `repeated` are what they would be of the pair.
+        """
+        ...
+
     def paired(self, pair: Pair, route: Route) -> None:
         """It has two answers. With `pair.again` it is none that was seen: control was asked twice."""
         ...
@@ -70,7 +77,7 @@ class Lane:
         self.route: Route | None = None
         self.rules = ""
         self.under_way = 0
-        self._version = ""
+        self._version = b""
         self._known: set[int] = set()
         self._window = 0.0
 
@@ -78,12 +85,16 @@ class Lane:
         """The route is this one now, and this header of its modern upstream names the build."""
         self.route = route
         self.rules = route.rules
-        self._version = version.removeprefix("header:").lower()
+        self._version = version.removeprefix("header:").lower().encode("latin-1")
 
-    def version_of(self, modern: Observation) -> str:
-        """The build of modern that gave an answer; "" if it does not say."""
-        values = modern.values(self._version) if self._version else ()
-        return values[0].decode("latin-1") if values else ""
+    def version_of(self, headers: Sequence[tuple[bytes, bytes]]) -> str:
+        """The build of modern that gave an answer with these headers; "" if it does not say."""
+        wanted = self._version
+        if wanted:
+            for name, value in headers:
+                if name.lower() == wanted:
+                    return value.strip(b" \t").decode("latin-1")
+        return ""
 
     def repeats(self, method: str, target: bytes, at: float, failed: bool = False) -> bool:
         """Whether a request was seen in this window already; one that the candidate failed, whether it did so already, or a
@@ -181,6 +192,13 @@ class Shadowing:
             self._witness.skipped(route, reason, method)
         except Exception as error:
             self._proxy.fault(error)
+
+    def alike(self, about: About, repeated: bool, control: Answer, candidate: Answer) -> bool:
+        try:
+            return self._witness.alike(about, repeated, control, candidate)
+        except Exception as error:
+            self._proxy.fault(error)
+            return False
 
     def paired(self, pair: Pair, route: Route) -> None:
         try:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from strangler.core.model import Match, Route, Shadow, Stage
-from strangler.core.observation import Pair
+from strangler.core.observation import About, Pair
+from strangler.core.observation import Answer as Whole
 from strangler.core.outcome import SKIPS
 from strangler.core.template import parse_template
 from strangler.proxy.shadowing import Shadowing
@@ -38,6 +39,9 @@ class Ledger:
     def skipped(self, route: Route, reason: str, method: str) -> None:
         assert reason in SKIPS
         self.skips.append((route.name, reason))
+
+    def alike(self, about: About, repeated: bool, control: Whole, candidate: Whole) -> bool:
+        return False
 
     def paired(self, pair: Pair, route: Route) -> None:
         assert (pair.route, pair.rules) == (route.name, route.rules)

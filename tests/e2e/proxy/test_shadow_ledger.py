@@ -12,7 +12,7 @@ import pytest
 
 from strangler.core.jsonpath import parse_pattern
 from strangler.core.model import Adapt, AdaptRequest, AdaptResponse, Fallback, Identity, Limits, Noise, Route, Stage, Timeouts
-from strangler.core.observation import Pair
+from strangler.core.observation import About, Answer, Pair
 from strangler.core.units import Seconds, Share
 from strangler.proxy import Proxy, proxy, shadowing
 from strangler.proxy.identities import Inquirer
@@ -292,24 +292,27 @@ class Broken:
     def skipped(self, route: Route, reason: str, method: str) -> None:
         raise RuntimeError("skipped")
 
+    def alike(self, about: About, repeated: bool, control: Answer, candidate: Answer) -> bool:
+        raise RuntimeError("alike")
+
     def paired(self, pair: Pair, route: Route) -> None:
         raise RuntimeError("paired")
 
 
 async def test_a_witness_that_fails_is_only_counted(opened: Open) -> None:
-    scene = await opened(routes=(copied(),), witness=Broken(), faults=4)
+    scene = await opened(routes=(copied(),), witness=Broken(), faults=5)
     client, legacy, _ = await scene.ask(request())
     legacy.send(CONTROL)
     assert (await client.message())[1] == b"control"
     modern = await scene.modern.accept()
     await modern.head()
     modern.send(CANDIDATE)
-    await eventually(lambda: scene.proxy.counters.faults == 2)
+    await eventually(lambda: scene.proxy.counters.faults == 3)
     client.send(request("POST / HTTP/1.1", "Content-Length: 0"))
     await legacy.head()
     legacy.send(CONTROL)
     assert (await client.message())[1] == b"control"
-    assert scene.proxy.counters.faults == 4
+    assert scene.proxy.counters.faults == 5
 
 
 class Faulty:

@@ -103,6 +103,38 @@ def test_a_pair_counts_once(arena: int, witness: Witness, courier: Courier, pair
     assert len(courier.handed) == (0 if expected else 1)
 
 
+def test_equal_answers_count_as_their_pair_would(arena: int, witness: Witness, courier: Courier) -> None:
+    first = PAIR.about, False, PAIR.control, PAIR.candidate
+    assert not witness.alike(*first), "nothing like it has come yet: its pair finds where it counts"
+    witness.paired(PAIR, ROUTE)
+    before = witnessed.read(arena, 2)
+    assert witness.alike(*first)
+    assert witness.alike(PAIR.about, True, PAIR.control, PAIR.candidate)
+    once, after = [], witnessed.read(arena, 2)
+    for kind in ("pairs", "arms"):
+        for key, cells in getattr(before, kind).items():
+            once.append((sum(cells), sum(getattr(after, kind)[key])))
+    assert all(late == 3 * early for early, late in once), once
+    assert [list(cells) for cells in after.pairs.values()] == [[2, 1, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [DIFFERENT.candidate, replace(PAIR.candidate, status=500), replace(PAIR.candidate, headers=()), replace(BIG, size=3)],
+)
+def test_answers_that_are_not_equal_for_sure_are_left_to_the_pair(arena: int, witness: Witness, candidate) -> None:
+    witness.paired(PAIR, ROUTE)
+    before = witnessed.read(arena, 2)
+    assert not witness.alike(PAIR.about, False, PAIR.control, candidate)
+    assert witnessed.read(arena, 2) == before
+
+
+def test_a_translated_answer_is_left_to_the_pair(arena: int, witness: Witness) -> None:
+    rename = {parse_pattern("$.a"): parse_pattern("$.b")}
+    witness.paired(PAIR, replace(ROUTE, adapt=Adapt(response=AdaptResponse(rename=rename))))
+    assert not witness.alike(PAIR.about, False, PAIR.control, PAIR.candidate)
+
+
 def test_a_pair_that_needs_a_look_is_handed_on_whole(witness: Witness, courier: Courier) -> None:
     witness.use(3)
     witness.paired(DIFFERENT, ROUTE)

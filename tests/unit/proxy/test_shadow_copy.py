@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from strangler.proxy.heads import ResponseHead
 from strangler.proxy.response import Response
-from strangler.proxy.shadow_copy import PIECE_BYTES, Body
+from strangler.proxy.shadow_copy import PIECE_BYTES, Body, Whole
 
 RESPONSE = Response(200, b"OK", ResponseHead([(b"Content-Type", b"text/plain")]))
 
@@ -29,13 +29,13 @@ def passed(most: int, *reads: list[bytes]) -> tuple[Body, int]:
 )
 def test_a_body_is_kept_whole_or_not_at_all(most, kept):
     body, _ = passed(most, [b"ab", b"cd"], [b"ef"])
-    seen = body.observed(RESPONSE, 0.1, 0.2)
+    seen = Whole(RESPONSE, body, 0.1, 0.2).observed()
     assert (seen.body, seen.size, bool(seen.digest)) == (kept, 6, not kept)
     assert (seen.status, seen.headers, seen.failure) == (200, ((b"Content-Type", b"text/plain"),), "")
 
 
 def test_an_empty_body_has_no_digest():
-    seen = Body(0).observed(RESPONSE, 0.1, 0.2)
+    seen = Whole(RESPONSE, Body(0), 0.1, 0.2).observed()
     assert (seen.body, seen.size, seen.digest) == (b"", 0, b"")
 
 
@@ -43,7 +43,7 @@ def test_an_empty_body_has_no_digest():
 def test_however_it_comes_the_same_body_looks_the_same(most, reads):
     whole = b"".join(piece for pieces in reads for piece in pieces)
     body, held = passed(most, *reads)
-    seen = body.observed(RESPONSE, 0.0, 0.0)
+    seen = Whole(RESPONSE, body, 0.0, 0.0).observed()
     assert seen.size == len(whole)
     assert seen.body == (whole if len(whole) <= most else b"")
     assert seen.digest == (b"" if len(whole) <= most else blake2b(whole, digest_size=16).digest())

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from strangler.core.compare.quick import Quick, same
+from strangler.core.compare.quick import Quick, equal, same
 from strangler.core.model import Side
 from strangler.core.observation import Observation, Pair
 from strangler.core.outcome import SKIPS, Outcome
@@ -54,7 +54,10 @@ def pair(control: Observation, candidate: Observation, side: Side = Side.LEGACY)
 
 @pytest.mark.parametrize(("control", "candidate", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_glances(control, candidate, expected):
-    assert same(pair(control, candidate), rules("compare: {headers: [content-type, location]}")) == expected
+    compared = rules("compare: {headers: [content-type, location]}")
+    assert same(pair(control, candidate), compared) == expected
+    if not candidate.failure:
+        assert equal(control, candidate, Side.LEGACY, compared) == (expected == "match")
 
 
 @pytest.mark.parametrize(
