@@ -7,11 +7,12 @@ other's way half done.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -172,13 +173,26 @@ def _sqlite(shown: str, url: URL, folder: Path, read_only: bool, patience: float
     if read_only and not path.exists():
         return None
     try:
-        os.close(os.open(path, os.O_RDONLY if path.exists() else os.O_RDWR | os.O_CREAT, 0o600))
+        _furnish(path)
     except OSError as error:
         raise DatabaseError(f"{shown} cannot be opened: {path}: {error.strerror}; check `store:`") from None
     engine = create_engine("sqlite://", poolclass=QueuePool, creator=lambda: _open_file(path, patience))
     _listen(engine, _READ_ONLY if read_only else _WRITABLE)
     _follow(engine, path)
     return Database(shown, engine, path, patience)
+
+
+def _furnish(path: Path) -> None:
+    """Make the file, for its owner's eyes only, if there is none. Raises OSError.
+
+    One that is there is not opened: to close it again would end all locks that this process has on it (POSIX), and whoever
+    leaves the database next would then take its log from under us.
+    """
+    if not path.exists():
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    elif not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _open_file(path: Path, patience: float) -> sqlite3.Connection:
