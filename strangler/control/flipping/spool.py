@@ -132,14 +132,14 @@ class Spool:
 
 
 def _parsed(data: bytes) -> Kept:
-    found, cut = [], 0
+    data, found, cut = data.rstrip(_EMPTY), [], 0
     for line in data.replace(b"\0", b"\n").splitlines():
         if line:
             try:
                 found.append(journal.read(line.decode("ascii")))
             except ValueError:
                 cut += 1
-    return Kept(tuple(found), cut, data.rstrip(_EMPTY))
+    return Kept(tuple(found), cut, data)
 
 
 def _all(file: int) -> bytes:
