@@ -11,7 +11,7 @@ import click
 
 from strangler.cli.options import config_option, environment, json_option
 from strangler.config.load import Outcome, check, unknown_mappings
-from strangler.core.errors import ConfigError, Problem
+from strangler.core.errors import ConfigError, Problem, UsageError
 from strangler.core.model import Stage
 
 
@@ -19,16 +19,34 @@ from strangler.core.model import Stage
 @config_option
 @json_option
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
-def command(path: Path, as_json: bool, strict: bool) -> int:
+@click.option("--traffic", is_flag=True, help="Say what it would do with the requests that came lately.")
+@click.option(
+    "--against",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With --traffic: the configuration to compare with; without it, how each request was decided when it came.",
+)
+def command(path: Path, as_json: bool, strict: bool, traffic: bool, against: Path | None) -> int:
     """Read routes.yaml, and the mappings it names, and report every problem with its place.
 
-    Exit code 0 if it is sound, 2 if not.
+    \b
+    strangler check --traffic -c new.yaml --against routes.yaml     plan before apply
+
+    Exit code 0 if it is sound, 2 if not; with --traffic 3 if no request was recorded yet.
     """
+    if against is not None and not traffic:
+        raise UsageError("--against belongs to --traffic")
     environ = environment()
     outcome = check(path, environ)
     problems = [(str(path), problem) for problem in outcome.problems]
     problems += [(file or str(path), problem) for file, problem in _mapping_problems(outcome, environ)]
     failed = outcome.config is None or any(strict or not problem.warning for _, problem in problems)
+    if traffic and not failed and outcome.config is not None:
+        from strangler.cli import check_traffic
+
+        for file, problem in problems:
+            click.echo(problem.render(file), err=True)
+        return check_traffic.traffic(outcome.config, against, environ, as_json)
     if as_json:
         click.echo(
             json.dumps({"sound": not failed, "problems": [{"file": file, **asdict(problem)} for file, problem in problems]})

@@ -39,6 +39,11 @@ class Courier:
         self._closing = False
         self._empty = asyncio.Event()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits."""
+        return not self._waiting
+
     def hand(self, route: str, frame: bytes) -> bool:
         """Take a frame on; whether there was room for it.
 

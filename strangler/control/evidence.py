@@ -22,6 +22,7 @@ from strangler.control.accounts import Accounts
 from strangler.control.batches import Readings
 from strangler.control.comparators import Comparators, Job
 from strangler.control.frames import Head
+from strangler.control.glances import Glances
 from strangler.control.lifeline import Settings
 from strangler.control.postbox import Postbox
 from strangler.control.recorder import Recorder
@@ -50,6 +51,7 @@ class _Opened:
     comparators: Comparators
     postbox: Postbox
     looks: SecondLooks
+    glances: Glances
     recording: asyncio.Task[None]
     pruning: asyncio.Task[None]
 
@@ -106,6 +108,7 @@ class Evidence:
             await asyncio.sleep(_STEP)
         opened.postbox.close()
         opened.looks.close()
+        await opened.glances.close()
         await self._asker.close()
         for job in await opened.comparators.close():
             if not job.looked:
@@ -167,15 +170,18 @@ class Evidence:
         def lose(incarnation: str, route: str, number: int) -> None:
             batches.lose(recorder.batch, incarnation, route, number)
 
-        postbox = Postbox(socket.socket(fileno=self._settings["pairs"]), accounts, take=take, lose=lose)
+        glances = Glances(key, lambda: recorder.batch, self._complain)
+        pairs = socket.socket(fileno=self._settings["pairs"])
+        postbox = Postbox(pairs, accounts, take=take, lose=lose, glance=glances.take)
         looks = SecondLooks(self._asker.ask, take, self._settle)
         recording, pruning = asyncio.create_task(recorder.live()), asyncio.create_task(recorder.prune())
-        return _Opened(store, run, recorder, comparators, postbox, looks, recording, pruning)
+        return _Opened(store, run, recorder, comparators, postbox, looks, glances, recording, pruning)
 
     def _pass_on(self, opened: _Opened) -> None:
         assert self._config is not None
         opened.comparators.use(self._body)
         opened.looks.use(self._config)
+        opened.glances.use(self._config)
         opened.recorder.retention = self._config.retention
         opened.postbox.use(self._revision)
 

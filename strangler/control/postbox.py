@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
+from strangler.control import sampler
 from strangler.control.accounts import Accounts
 from strangler.control.comparators import Job
 from strangler.control.frames import FrameError, Frames, Head
@@ -25,6 +26,7 @@ class Postbox:
         sock: on which the supervisor listens; it outlives this process.
         take: called with each pair.
         lose: called with incarnation, route and number of pairs that will never arrive.
+        glance: called with each sample of requests.
 
     Attributes:
         revision: of the configuration in force.
@@ -37,9 +39,10 @@ class Postbox:
         *,
         take: Callable[[Job], None],
         lose: Callable[[str, str, int], None],
+        glance: Callable[[Head], None] = lambda head: None,
     ) -> None:
         self._sock, self.accounts = sock, accounts
-        self.take, self._lose = take, lose
+        self.take, self._lose, self.glance = take, lose, glance
         self.links: set[Link] = set()
         self.waiting = False
         self.revision = 0
@@ -158,6 +161,9 @@ class Link(asyncio.Protocol):
     def _hear(self, head: Head, body: bytes) -> None:
         if head["is"] == "hello":
             self._postbox.begin(self, head["incarnation"], head["given"])
+            return
+        if head["is"] == sampler.KIND:
+            self._postbox.glance(head)
             return
         job = Job(self.incarnation, head["route"], head["again"], body)
         revision: int = head["revision"]

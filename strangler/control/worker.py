@@ -12,6 +12,7 @@ import pickle
 import resource
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -24,6 +25,7 @@ from strangler.control.courier import Courier
 from strangler.control.frames import Head
 from strangler.control.lifeline import Settings, begin
 from strangler.control.line import Line
+from strangler.control.sampler import Sampler
 from strangler.control.tally import Tally
 from strangler.control.totals import LIFE
 from strangler.control.witness import Witness
@@ -54,6 +56,7 @@ class Worker:
         self._tally = Tally(region)
         self._courier = Courier(settings["pairs"], incarnation(settings["slot"], settings["life"]))
         self._witness = Witness(region, self._courier)
+        self._sampler = Sampler(self._courier)
         self._changes = Changes(board(settings["arena"])[:PLACES])
         self._addresses: list[Address] = []
         self._log: AccessLog | None = None
@@ -110,6 +113,8 @@ class Worker:
                 self._stop(0)
         else:
             self._tally.use(table.config)
+            self._sampler.use(table.config)
+            self._proxy.glance = self._sampler.take if self._sampler.wanted else None
             self._use_log(table.config.log)
             self._proxy.observe = self._tally.observe if self._log is None else self._observe
             self._line.say({"is": "serving", "revision": head["revision"]})
@@ -169,6 +174,7 @@ class Worker:
             self._tally.mirror_gates(self._proxy.routing.pools)
         if self._mirrored % ALIVE_EVERY == 0:
             self._line.say({"is": "alive"})
+            self._sampler.flush(time.time())
         self._mirrored += 1
         asyncio.get_running_loop().call_later(MIRROR_SECONDS, self._mirror)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from strangler.core.difference import Kind
 from strangler.core.outcome import Outcome
+from strangler.core.recent import Recent
 
 
 class Stratum(NamedTuple):
@@ -84,6 +85,7 @@ class Batch:
             the workers' counters; b"" leaves what was there.
         noise: observations of self-comparison by (route, pattern): how often looked at, how often different, and kind. Numbers
             are added, at any depth; everything else replaces what was there.
+        requests: a sample of those that came.
         arms: latencies and failures by (minute since 1970, route, stage, version, side): cells, as many as the writer
             likes, added one by one.
     """
@@ -100,3 +102,4 @@ class Batch:
     snapshot: bytes = b""
     noise: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     arms: dict[tuple[int, str, str, str, str], list[int]] = field(default_factory=dict)
+    requests: list[Recent] = field(default_factory=list)

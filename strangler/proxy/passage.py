@@ -168,10 +168,16 @@ class Passage:
             path, _, query = inbound.target.decode("latin-1").partition("?")
             headers = inbound.head.headers
             request = Request(inbound.method, path, query, inbound.host_name, self._address, headers)
-            return table.decide(request, random())
+            decision = table.decide(request, random())
         except Exception as error:
             client.proxy.fault(error)
             return table.on_error()
+        if client.proxy.glance is not None:
+            try:
+                client.proxy.glance(request, decision)
+            except Exception as error:
+                client.proxy.fault(error)
+        return decision
 
     def _ask(self, upstream: str, side: Side) -> None:
         """Have an upstream serve the request: translated for it, and saying who the user is, if it wants that."""

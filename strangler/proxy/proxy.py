@@ -14,9 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from strangler.core.changes import PLACES, Changes
-from strangler.core.decide import Table
+from strangler.core.decide import Decision, Table
 from strangler.core.errors import UsageError
 from strangler.core.model import Address, Config, Listener, Upstream
+from strangler.core.request import Request
 from strangler.proxy.adapt import Adapter, adapters_for
 from strangler.proxy.client import ClientConnection
 from strangler.proxy.counters import Counters
@@ -43,6 +44,9 @@ FindKey = Callable[[Config], bytes]
 
 def _no_key(_: Config) -> bytes:
     raise UsageError("an upstream has `identity:`, and there is no key to sign with")
+
+
+Glance = Callable[[Request, Decision], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class Proxy:
     Attributes:
         counters: plain numbers.
         observe: called once for every finished request; must be quick, and what it raises is only counted.
+        glance: called with each request that was decided, before it goes anywhere; the same holds.
         routing: in force for new requests; those in flight keep theirs.
         stopping: whether answers end their connection.
         hooks: the threads in which answers are translated.
@@ -93,6 +98,7 @@ class Proxy:
     ) -> None:
         self.counters = Counters()
         self.observe = observe
+        self.glance: Glance | None = None
         self.stopping = False
         self.handshakes: set[Handshake] = set()
         self.clients: set[ClientConnection] = set()

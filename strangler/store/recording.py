@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Table, and_, select, tuple_, update
 
 from strangler.core.ledger import SKIP
 from strangler.core.records import Batch, Cause, Example, Stratum
-from strangler.store import schema
+from strangler.store import requests, schema
 from strangler.store.adding import add, insert, merged, summed
 from strangler.store.payload import pack
 from strangler.store.text import clean, digest
@@ -63,6 +63,7 @@ class Recorder:
         self._ledger(batch, run)
         self._noise(batch)
         self._arms(batch)
+        requests.add(self._connection, batch.requests)
 
     def _counts(self, batch: Batch) -> None:
         strata = {stratum: Stratum(*map(clean, stratum)) for _, stratum, _ in batch.counts}

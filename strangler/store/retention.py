@@ -14,7 +14,7 @@ from functools import partial
 from sqlalchemy import ColumnElement, Connection, Table, and_, exists, func, select, text
 
 from strangler.core.model import Retention
-from strangler.store import schema
+from strangler.store import requests, schema
 from strangler.store.adding import add, insert, summed
 from strangler.store.database import Database
 from strangler.store.rows import Retained
@@ -29,6 +29,7 @@ _ROW = 200  # bytes that an example takes beside its payload
 
 def retain(database: Database, retention: Retention, now: float) -> Retained:
     """Remove examples that are too old or too many, and roll up counts."""
+    database.writing(lambda connection: requests.forget(connection, now))
     aged = _repeat(database, lambda connection: _remove_older(connection, now - retention.examples))
     _repeat(database, lambda connection: _roll_up_some(connection, int(now // 60) - FINE))
     crowded = _make_room(database, retention.size) if _used(database) > retention.size else 0

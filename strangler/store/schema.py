@@ -169,6 +169,20 @@ noise = Table(
     sqlite_with_rowid=False,
 )
 
+# A sample of the requests that came, without their secrets: the newest ones only.
+requests = Table(
+    "strangler_requests",
+    metadata,
+    _number("number", primary_key=True),
+    Column("at", Double, nullable=False, index=True),
+    _double("weight"),  # of how many requests it was drawn
+    *map(_text, ("method", "target", "host")),
+    _text("seen"),  # JSON object: what some route looks at
+    *map(_text, ("route", "upstream", "copies_to")),
+    _text("place"),  # JSON list, or null
+    sqlite_autoincrement=True,
+)
+
 # Every flip and hold, only ever added to. `id` was made by whoever wrote the entry: the same one, handed in twice, is one.
 journal = Table(
     "strangler_journal",

@@ -12,8 +12,9 @@ from strangler.core.errors import DatabaseError
 from strangler.core.journal import Entry
 from strangler.core.ledger import Ledger, total
 from strangler.core.model import Retention
+from strangler.core.recent import Recent
 from strangler.core.records import Batch
-from strangler.store import journal, reading, schema
+from strangler.store import journal, reading, requests, schema
 from strangler.store.adding import insert
 from strangler.store.balance import ledgers
 from strangler.store.database import PATIENCE, Database, connect, in_memory
@@ -199,6 +200,10 @@ class Store:
     def journal(self, route: str | None = None, since: float | None = None, limit: int | None = None) -> list[Entry]:
         """Entries of the journal, oldest first, from `since` on (seconds since 1970); the last `limit` of them."""
         return self._database.reading(lambda connection: journal.read(connection, route, since, limit))
+
+    def requests(self, since: float | None = None, limit: int | None = None) -> list[Recent]:
+        """A sample of the requests that came from `since` on (seconds since 1970), the oldest first; the last `limit` of them."""
+        return self._database.reading(lambda connection: requests.read(connection, since, limit))
 
     def retain(self, retention: Retention, now: float) -> Retained:
         """Remove examples that are too old or too many, and count what is older than two days by the hour.
