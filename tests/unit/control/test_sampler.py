@@ -96,7 +96,7 @@ def test_without_routes_there_is_nothing_to_look_for() -> None:
 
 
 async def test_a_sample_goes_through_the_postbox_and_counts_for_no_ledger(tmp_path: Path) -> None:
-    ours, heard = socket.socket(socket.AF_UNIX), []
+    ours, heard = socket.socket(socket.AF_UNIX), list[dict[str, Any]]()
     ours.bind(str(tmp_path / "pairs"))
     ours.listen()
     accounts = Accounts({})
