@@ -15,6 +15,7 @@ from typing import Any
 
 MOST = 256 * 2**20  # bytes of one frame; more is not ours
 
+_JSON = json.JSONEncoder(separators=(",", ":"))
 _SIZES = struct.Struct("!II")
 
 Head = dict[str, Any]
@@ -26,7 +27,16 @@ class FrameError(ValueError):
 
 def encode(head: Head, body: bytes = b"") -> bytes:
     """The bytes of one frame."""
-    text = json.dumps(head, separators=(",", ":")).encode()
+    return framed(head_text(head), body)
+
+
+def head_text(head: Head) -> bytes:
+    """A head as it is in a frame."""
+    return _JSON.encode(head).encode()
+
+
+def framed(text: bytes, body: bytes) -> bytes:
+    """The bytes of a frame with the `head_text` of its head."""
     return b"".join((_SIZES.pack(len(text), len(body)), text, body))
 
 
