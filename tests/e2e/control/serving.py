@@ -172,7 +172,8 @@ class Serving:
     def children(self, name: str = "") -> list[int]:
         """Processes of this test whose command names `name`, but for the supervisors."""
         ours = ("strangler.control.", "strangler.web.")
-        return [pid for pid in marked(self.mark) if name in command(pid) and any(room in command(pid) for room in ours)]
+        found = {pid: command(pid).partition("{")[0] for pid in marked(self.mark)}  # settings name a folder, and that anything
+        return [pid for pid, said in found.items() if name in said and any(room in said for room in ours)]
 
     async def ask(self, path: str) -> httpx.Response:
         """Ask the admin address."""

@@ -91,3 +91,14 @@ async def test_a_folder_that_cannot_be_written_is_said_and_traffic_goes_on(servi
     answer = await ask(serving, "GET", "/api/session", "x" * 64)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_admin_token")
     assert set(await through(serving)) == {"legacy"}
+
+
+async def test_who_guesses_cannot_pass_for_others(serving: Serving) -> None:
+    """From loopback, where proxies are, X-Forwarded-For is often believed."""
+    await with_token(serving)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{serving.admin}", trust_env=False, timeout=SECONDS) as client:
+        for number in range(10):
+            headers = {"authorization": f"Bearer {number}", "x-forwarded-for": f"198.51.100.{number}"}
+            assert (await client.get("/api/session", headers=headers)).status_code == 401
+        headers = {"authorization": "Bearer x", "x-forwarded-for": "198.51.100.99", "x-forwarded-proto": "https"}
+        assert (await client.get("/api/session", headers=headers)).status_code == 429

@@ -45,6 +45,7 @@ class Site:
     pipeline: Pipeline = field(default_factory=Pipeline)
     complaints: list[str] = field(default_factory=list)
     client_at: str = "192.0.2.1"
+    root: str = ROOT
 
     def __post_init__(self) -> None:
         self.arena = new_arena(2)
@@ -80,7 +81,7 @@ class Site:
         sent += (headers or {}).items()
         raw = [(name.encode(), value if isinstance(value, bytes) else value.encode("ascii")) for name, value in sent]
         transport = httpx.ASGITransport(app=self.app, client=(self.client_at, 50_000))
-        async with httpx.AsyncClient(transport=transport, base_url=ROOT, trust_env=False) as client:
+        async with httpx.AsyncClient(transport=transport, base_url=self.root, trust_env=False) as client:
             return await client.request(method, path, headers=raw, **rest)
 
     async def get(self, path: str, **rest: Any) -> httpx.Response:

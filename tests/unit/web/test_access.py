@@ -199,6 +199,16 @@ async def test_a_cookie_is_kept_from_scripts_and_other_sites(site: Site) -> None
     assert "Secure" not in cookie
 
 
+async def test_over_tls_a_cookie_is_ours_alone(site: Site) -> None:
+    site.root = "https://127.0.0.1:8443"
+    cookie = await logged_in(site, site.token)
+    assert cookie.startswith("__Host-strangler-8443=")
+    assert cookie.endswith("; Secure")
+    assert "Domain" not in cookie
+    ours = {"cookie": cookie.partition(";")[0], "origin": "https://127.0.0.1:8443"}
+    assert (await site.ask("POST", "/api/flips", headers=ours, json=FLIP)).status_code == 200
+
+
 async def test_a_cookie_opens_what_its_user_may(with_users: Site) -> None:
     cookie = (await logged_in(with_users, EVE)).partition(";")[0]
     ours = {"cookie": cookie, "sec-fetch-site": "same-origin"}
