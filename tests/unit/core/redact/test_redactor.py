@@ -7,6 +7,7 @@ from hypothesis import given, settings
 
 from strangler.core.model import Redact
 from strangler.core.redact import Redactor
+from strangler.core.template import parse_template
 from strangler.evidence.documents import document_of
 from tests.unit.core.redact.planting import KEY, RULES, Planted, bodies, leaks
 
@@ -50,6 +51,22 @@ def test_a_redacted_body_can_be_read_as_what_it_was(planted: Planted) -> None:
 TOKEN = REDACTOR._scrubber.secret  # what a secret becomes
 NESTED, QUOTE = '{"a": [1, "}"]}', 'a\\"b'
 EMAIL, CARD, JWT = "ann@shop.example", "4111 1111 1111 1111", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmVk"
+
+
+@pytest.mark.parametrize(
+    ("template", "target", "shown"),
+    [
+        ("/reset/{token}/{id}", "/reset/0paque%2188/7", "/reset/{}/7"),
+        ("/reset/{id}/token", "/reset/7/token", "/reset/7/token"),
+        ("/share/{secret...}", "/share/0paque%2188/0paque%2188", "/share/{0}/{0}"),
+        ("/{nickname}", "/0paque%2188?back=1", "/{}?back=1"),
+        ("/reset/{token}", "http://h/reset/0paque%2188", "http://h/reset/{}"),
+        ("/reset/{token}", "/reset", "/reset"),
+    ],
+)
+def test_a_parameter_of_the_path_with_a_secret_name(template: str, target: str, shown: str) -> None:
+    redactor = Redactor(RULES, KEY, parse_template(template))
+    assert redactor.target(target) == shown.format(TOKEN("0paque!88"))
 
 
 @pytest.mark.parametrize(
