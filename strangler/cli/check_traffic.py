@@ -62,7 +62,7 @@ def screen(found: Plan, against: str) -> Iterator[RenderableType]:
     answer = (
         "nothing changes" if not found.changes else f"{share(round(changed), round(found.requests))} would go otherwise {than}"
     )
-    yield Text.assemble((answer, "bold"), f": {_about(changed)} of {_about(found.requests)} requests")
+    yield Text.assemble((answer, "bold"), f": {_about(changed)} of {_requests(found.requests)}")
     yield Text(f"{count(found.drawn, 'request')} drawn from them, {moment(found.first)} to {moment(found.last)}", "dim")
     for change in found.changes:
         yield Text()
@@ -71,7 +71,7 @@ def screen(found: Plan, against: str) -> Iterator[RenderableType]:
         yield Text()
         yield Text("approximate, as the requests are kept without their secrets:")
         for doubt, number in sorted(found.doubts.items(), key=lambda item: -item[1]):
-            yield Text(f"  {clean(doubt)} ({_about(number)} requests)")
+            yield Text(f"  {clean(doubt)} ({_requests(number)})")
 
 
 def _change(change: Change) -> RenderableType:
@@ -82,7 +82,7 @@ def _change(change: Change) -> RenderableType:
     lines = [Text(line) for line in _lines(change)]
     examples = [Text(f"such as {shorten(clean(each), _LONGEST)}", "dim") for each in change.examples]
     return Group(
-        Text.assemble((head, "bold"), f": {_about(change.requests)} requests"), Padding(Group(*lines, *examples), (0, 0, 0, 2))
+        Text.assemble((head, "bold"), f": {_requests(change.requests)}"), Padding(Group(*lines, *examples), (0, 0, 0, 2))
     )
 
 
@@ -104,6 +104,10 @@ def _lines(change: Change) -> Iterator[str]:
 
 def _about(number: float) -> str:
     return f"{round(number):,}"
+
+
+def _requests(number: float) -> str:
+    return count(round(number), "request")
 
 
 def as_json_of(found: Plan) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def test_the_screen(run: Run, recorded: None) -> None:
         "  such as GET /a/2",
         "  such as GET /a/4",
         "",
-        "no route → refused: 1 requests",
+        "no route → refused: 1 request",
         "  1 refused, now served by legacy (a path that servers read differently)",
         "  such as GET /a%2f\\x1b[31m",
     ]
