@@ -7,18 +7,33 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 
 from strangler.core.errors import UnreachableError
 
+SILENCE = "nothing"
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What came of a command: exit code, standard output, standard error."""
+
+    code: int
+    output: str
+    complaints: str
+
+
 class Part:
-    """One child process: started, known to be ready by a line it prints, stopped with SIGTERM and then SIGKILL."""
+    """One child process: started, known to be ready by a line it prints, stopped with SIGTERM and then SIGKILL.
+
+    Attributes:
+        ready: the line by which it was known to be ready.
+    """
 
     def __init__(self, name: str, process: Process) -> None:
-        self.name, self.process = name, process
+        self.name, self.process, self.ready = name, process, ""
         self._complaints = asyncio.create_task(process.stderr.read() if process.stderr else asyncio.sleep(0, b""))
 
     @property
@@ -39,21 +54,21 @@ class Part:
 
     async def complaints(self) -> str:
         """What it wrote to standard error, once it has ended."""
-        return (await self._complaints).decode(errors="replace").strip() or "nothing"
+        return (await self._complaints).decode(errors="replace").strip() or SILENCE
 
     async def until(self, text: str) -> None:
         """Wait for a line of its output that holds `text`. Raises UnreachableError if none comes in time."""
         try:
-            await asyncio.wait_for(self._line_with(text), START_SECONDS)
+            self.ready = await asyncio.wait_for(self._line_with(text), START_SECONDS)
         except (TimeoutError, EOFError):
             await self.stop()
             raise UnreachableError(f"{self.name} never said {text!r}; it complained: {await self.complaints()}") from None
 
-    async def _line_with(self, text: str) -> None:
+    async def _line_with(self, text: str) -> str:
         assert self.process.stdout is not None
         async for line in self.process.stdout:
             if text in line.decode(errors="replace"):
-                return
+                return line.decode(errors="replace").strip()
         raise EOFError
 
     async def output(self) -> str:
@@ -72,15 +87,28 @@ async def start(name: str, *arguments: str, environ: Mapping[str, str], ready: s
         sys.executable, "-m", *arguments, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=dict(environ)
     )
     part = Part(name, process)
-    if ready:
-        await part.until(ready)
+    try:
+        if ready:
+            await part.until(ready)
+    except asyncio.CancelledError:
+        await part.stop()
+        raise
     return part
 
 
-async def run(name: str, *arguments: str, environ: Mapping[str, str]) -> None:
-    """Run ``python -m ARGUMENTS`` to its end. Raises UnreachableError with what it said if that was not success."""
+async def run(name: str, *arguments: str, environ: Mapping[str, str]) -> Ended:
+    """Run ``python -m ARGUMENTS`` to its end."""
     part = await start(name, *arguments, environ=environ)
-    await part.output()
-    await part.stop()
-    if part.process.returncode:
-        raise UnreachableError(f"{name} failed; it complained: {await part.complaints()}")
+    try:
+        output = await part.output()
+    finally:
+        await part.stop()
+    assert part.process.returncode is not None
+    return Ended(part.process.returncode, output, await part.complaints())
+
+
+async def succeed(name: str, *arguments: str, environ: Mapping[str, str]) -> None:
+    """The same; raises UnreachableError with what it said if that was not success."""
+    ended = await run(name, *arguments, environ=environ)
+    if ended.code:
+        raise UnreachableError(f"{name} failed; it complained: {ended.complaints}")

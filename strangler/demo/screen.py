@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from strangler.core.model import Config, Stage
 from strangler.core.units import Share, format_percent
@@ -34,6 +35,16 @@ class Screen:
 
     def say(self, text: str) -> None:
         self.console.print(f"  {escape(text)}", highlight=False, soft_wrap=True)
+
+    def command(self, line: str) -> None:
+        """A command, as people type it."""
+        self.console.print(f"  [dim]$[/dim] [bold cyan]{escape(line)}[/bold cyan]", highlight=False, soft_wrap=True)
+
+    def output(self, text: str) -> None:
+        """What a command has printed."""
+        for line in text.rstrip().splitlines():
+            indent = "    " if line.strip() else ""
+            self.console.print(Text.assemble(indent, Text.from_ansi(line.rstrip())), highlight=False, soft_wrap=True)
 
     def check(self, claim: str, held: bool) -> None:
         """Say whether a claim held, and remember it."""

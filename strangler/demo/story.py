@@ -1,46 +1,44 @@
-"""The chapters. Each starts or changes something real, looks at what came of it from outside, and says whether it was
-as claimed. A later feature adds its chapter to `CHAPTERS`."""
+"""What the chapters share: the running parts, the people, and the commands that a person would type."""
 
 from __future__ import annotations
 
 import asyncio
-import signal
+import shlex
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-import reconcile
-from strangler.config import file
-from strangler.config.edit import Change, edit
 from strangler.config.load import load
-from strangler.core.explain import explain
-from strangler.core.model import Stage
-from strangler.core.request import Request
-from strangler.core.units import Share, format_percent
+from strangler.control.evidence_for import judgements
+from strangler.core.flip import Flip, Place, place_of
+from strangler.core.guard.verdict import Verdict
+from strangler.core.model import Config
 from strangler.demo import part, people
-from strangler.demo.part import Part
+from strangler.demo.balancer import Balancer
+from strangler.demo.part import Ended, Part
 from strangler.demo.screen import Screen, routes_table
 from strangler.demo.tally import Tally
 from strangler.demo.workspace import Workspace
 
-PAGE = "/api/products/1"
-ROUTES = ("product-page", "read-product")  # the group `products` of the worked example
-MAPPINGS = ("customers", "products", "orders", "order_items")  # order_items refer to orders, so they come last
 CROWD = people.crowd(400)
-SHARE_TOLERANCE = 0.09  # four standard deviations of a quarter or a half of 400 people
-RATE = 60  # requests per second of the simulated people
+GUESTS = CROWD[:60]
 LOOK_SECONDS = 0.25
+PATIENCE = 60.0  # seconds that anything may take on a busy machine
+NARROW = 96  # columns that commands have at least
 
 
 @dataclass(slots=True)
 class Story:
-    """What the chapters share. `phase_seconds` is how long each of the three live phases lasts."""
+    """`phase_seconds` is how long each of the live phases lasts."""
 
     workspace: Workspace
     screen: Screen
     phase_seconds: float
     resources: AsyncExitStack
     parts: dict[str, Part] = field(default_factory=dict)
+    balancer: Balancer = field(default_factory=Balancer)
+    first_quarter: frozenset[str] = frozenset()
     tally: Tally = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,143 +51,69 @@ class Story:
         self.parts[name] = started
         return started
 
+    async def deploy(self, build: str, planted: str) -> None:
+        """Have the new services answer with another build; the one before stops when this one is ready."""
+        before = self.parts.get("modern")
+        arguments = ("--port", "0", "--database", self.workspace.modern_database, "--seed-tables", "none")
+        wrong = ("--build", build, "--planted", planted)
+        started = await self.start("modern", "sample_modern", *arguments, *wrong, ready="ready on")
+        self.balancer.to = ("127.0.0.1", int(started.ready.rpartition(":")[2]))
+        if before is not None:
+            await before.stop()
+
+    async def command(self, *words: str, show: bool = True) -> Ended:
+        """Type a command, and show what it says."""
+        self.screen.command(shlex.join(("strangler", *words)))
+        environ = {**self.workspace.environ(), "COLUMNS": str(max(self.screen.console.width - 6, NARROW))}
+        if self.screen.console.is_terminal and not self.screen.console.no_color:
+            environ["FORCE_COLOR"] = "1"
+        ended = await part.run("strangler", "strangler", *words, environ=environ)
+        if show or ended.code:
+            self.screen.output(ended.output)
+        if ended.complaints != part.SILENCE:
+            self.screen.output(ended.complaints)
+        return ended
+
+    def config(self) -> Config:
+        """The file as it is now."""
+        return load(self.workspace.routes, self.workspace.environ())
+
+    def place(self, name: str) -> Place:
+        """Where a route stands in the file."""
+        return next(place_of(route) for route in self.config().routes if route.name == name)
+
     async def watch(self) -> None:
         """Let the traffic flow for one phase, showing the table of routes to whoever watches."""
-        config = load(self.workspace.routes, self.workspace.environ())
+        await self.until(lambda: False, self.phase_seconds)
+
+    async def until(self, holds: Callable[[], bool], patience: float = PATIENCE) -> bool:
+        """Wait for something, showing the table of routes to whoever watches; whether it came in time."""
+        deadline = time.monotonic() + patience
         with self.screen.live() as live:
-            ends = asyncio.get_running_loop().time() + self.phase_seconds
-            while asyncio.get_running_loop().time() < ends:
-                await asyncio.sleep(LOOK_SECONDS)
+            while not (held := await asyncio.to_thread(holds)) and time.monotonic() < deadline:
                 self.tally.read()
                 if self.screen.console.is_terminal:
-                    live.update(routes_table(config, self.tally), refresh=True)
+                    live.update(routes_table(self.config(), self.tally), refresh=True)
+                await asyncio.sleep(LOOK_SECONDS)
+        return held
 
-    async def flip(self, weight: Share) -> None:
-        """Change the weight of the group in the file, in place, and have the proxy read it."""
-        snapshot = file.read(self.workspace.routes)
-        file.write(snapshot, edit(snapshot.text, [Change(name, Stage.CANARY, weight) for name in ROUTES]))
-        self.parts["proxy"].process.send_signal(signal.SIGHUP)
-        await self.parts["proxy"].until("reloaded")
+    async def evidence(self, name: str, after: Place) -> None:
+        """Have people come until the guard lets a route pass, or nobody waits any longer: then the flip says what is missing."""
+        flip = Flip(name, self.place(name), after)
+        deadline, told = time.monotonic() + PATIENCE, False
+        while time.monotonic() < deadline:
+            await self.see_products(GUESTS)
+            judgement = (await asyncio.to_thread(judgements, self.config(), [flip]))[name]
+            if judgement.verdict is Verdict.PASS:
+                return
+            if judgement.unmet and not told:
+                self.screen.say(f"the guard wants more for {after}: {judgement.unmet[0].condition}: {judgement.unmet[0].words}")
+                told = True
+            await asyncio.sleep(LOOK_SECONDS)
 
-    async def on_modern(self) -> frozenset[str]:
-        """Who of the crowd is served by modern now."""
-        return await people.on_modern(self.workspace.proxy_url, PAGE, CROWD)
-
-
-async def two_shops(story: Story) -> None:
-    """Both applications, each with a database of its own; the new one is empty."""
-    space, screen = story.workspace, story.screen
-    screen.chapter("Two shops: a monolith, and the services that will replace it")
-    await part.run("legacy", "sample_legacy", "--database", space.legacy_database, "--init-only", environ=space.environ())
-    create = ("sample_modern", "--database", space.modern_database, "--init-only", "--seed-tables", "none")
-    await part.run("modern", *create, environ=space.environ())
-    for name, module, database in (
-        ("legacy", "sample_legacy", space.legacy_database),
-        ("modern", "sample_modern", space.modern_database),
-    ):
-        port = getattr(space, f"{name}_url").rpartition(":")[2]
-        extra = ("--seed-tables", "none") if name == "modern" else ()
-        await story.start(name, module, "--port", port, "--database", database, *extra, ready="ready on")
-        screen.say(f"{name:<7} {getattr(space, f'{name}_url')}")
-
-
-async def one_description_of_the_data(story: Story) -> None:
-    """Copy the data over by the mappings, and compare."""
-    screen = story.screen
-    screen.chapter("One description of the data copies it, and proves that it arrived")
-    plan = reconcile.load(story.workspace.mappings, story.workspace.environ())
-    for name in MAPPINGS:
-        counts = await asyncio.to_thread(reconcile.backfill, plan, name)
-        report = await asyncio.to_thread(reconcile.reconcile, plan, name)
-        screen.check(f"{name}: {counts.inserted:,} rows copied, and both sides are equal", report.clean)
-
-
-async def nothing_changes(story: Story) -> None:
-    """The proxy goes in front, and people go on shopping."""
-    space, screen = story.workspace, story.screen
-    screen.chapter("The proxy goes in front, people go on shopping")
-    await story.start("proxy", "strangler", "serve", "-c", str(space.routes), ready="strangler serves")
-    seconds = str(3 * story.phase_seconds + 60)
-    traffic = ("sample_legacy.traffic", "--url", space.proxy_url, "--rate", str(RATE), "--seconds", seconds)
-    await story.start("traffic", *traffic, "--json")
-    screen.say(f"open {space.proxy_url} in a browser: the shop, through the proxy")
-    await story.watch()
-    screen.check(
-        f"{story.tally.requests:,} requests went through, and none failed", story.tally.requests > 0 and not story.tally.failed
-    )
-
-
-async def why(story: Story) -> None:
-    """Ask why somebody is where they are."""
-    config = load(story.workspace.routes, story.workspace.environ())
-    person = CROWD[0]
-    request = Request("GET", PAGE, headers=[(b"cookie", f"user={person}".encode())])
-    explanation = explain(config, request)
-    where, decision = explanation.stand, explanation.decision
-    served = getattr(decision, "upstream", "nobody")
-    story.screen.chapter("Every decision can be explained")
-    if where:
-        story.screen.say(f"strangler explain GET {PAGE} -H 'cookie: user={person}'")
-        story.screen.say(f"→ {served}: bucket {where.bucket:.4f}, {where.in_words}")
-    on_modern = person in await story.on_modern()
-    story.screen.check(f"{person} is served by {served}, as explained", on_modern == (served == "modern"))
-
-
-async def a_flip_and_back(story: Story) -> None:
-    """More people on modern, nobody moves back; then everybody back at once."""
-    screen = story.screen
-    screen.chapter("One number moves people over, and takes them back")
-    quarter = await story.on_modern()
-    _check_share(screen, "25% of the people see the new product page", quarter, Share(0.25))
-    await story.flip(Share(0.5))
-    half = await story.on_modern()
-    _check_share(screen, "flipped to 50%, in the file, while people shop", half, Share(0.5))
-    screen.check("nobody who was on modern moved back", quarter <= half)
-    await story.watch()
-    await story.flip(Share(0.0))
-    screen.check("back to 0%: on their next request all are on legacy", not await story.on_modern())
-    await story.watch()
-    screen.check(f"{story.tally.requests:,} requests so far, and none failed", not story.tally.failed)
-
-
-def _check_share(screen: Screen, claim: str, on_modern: frozenset[str], weight: Share) -> None:
-    share = len(on_modern) / len(CROWD)
-    screen.check(f"{claim}: {format_percent(Share(share))} of {len(CROWD)} asked", abs(share - weight) < SHARE_TOLERANCE)
-
-
-async def the_data_moved_on(story: Story) -> None:
-    """People have shopped on legacy: the comparison must see it, and the same backfill must mend it."""
-    screen = story.screen
-    screen.chapter("Meanwhile the old database moved on, and the comparison notices")
-    traffic = story.parts["traffic"]
-    traffic.process.send_signal(signal.SIGTERM)
-    await traffic.output()
-    plan = reconcile.load(story.workspace.mappings, story.workspace.environ())
-    drifted = [name for name in MAPPINGS if not (await asyncio.to_thread(reconcile.reconcile, plan, name)).clean]
-    screen.check(f"what people wrote shows as drift: {', '.join(drifted) or 'nothing'}", bool(drifted))
-    for name in drifted:
-        counts = await asyncio.to_thread(reconcile.backfill, plan, name)
-        report = await asyncio.to_thread(reconcile.reconcile, plan, name)
-        screen.check(f"{name}: {counts.inserted:,} inserted, {counts.updated:,} updated, and both sides are equal", report.clean)
-
-
-async def the_end(story: Story) -> None:
-    """What went where."""
-    story.tally.read()
-    config = load(story.workspace.routes, story.workspace.environ())
-    story.screen.chapter("What went where")
-    story.screen.console.print(routes_table(config, story.tally))
-    dead = [name for name, started in story.parts.items() if name != "traffic" and not started.running]
-    story.screen.check(f"every part is still running{': not ' + ', '.join(dead) if dead else ''}", not dead)
+    async def see_products(self, who: list[str]) -> frozenset[str]:
+        """Have people look at a product each; those whom modern served."""
+        return await people.see_products(self.workspace.proxy_url, who)
 
 
 Chapter = Callable[[Story], Awaitable[None]]
-CHAPTERS: tuple[Chapter, ...] = (
-    two_shops,
-    one_description_of_the_data,
-    nothing_changes,
-    why,
-    a_flip_and_back,
-    the_data_moved_on,
-    the_end,
-)

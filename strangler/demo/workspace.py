@@ -1,28 +1,24 @@
-"""The temporary folder the demo lives in: the worked example, two databases, and the addresses of its parts."""
+"""The temporary folder the demo lives in: its routes, the mappings of the worked example, two databases, and addresses."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import socket
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-EXAMPLES = ("routes.yaml", "mappings.yaml")
-ADDED = '\nlog: {access: access.log}\nreload: trusted\nadmin: {address: "127.0.0.1:0"}\n'
-
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Where everything is. `environ` is what the copied example expands its ``${…}`` from."""
+    """Where everything is. `environ` is what the files expand their ``${…}`` from, and where commands find the configuration."""
 
     folder: Path
     legacy_url: str
     modern_url: str
     proxy_url: str
-    identity_key: str
+    admin_url: str
 
     @property
     def routes(self) -> Path:
@@ -49,7 +45,8 @@ class Workspace:
             **os.environ,
             "LEGACY_URL": self.legacy_url,
             "MODERN_URL": self.modern_url,
-            "STRANGLER_IDENTITY_KEY": self.identity_key,
+            "STRANGLER_ADMIN": self.admin_url.removeprefix("http://"),
+            "STRANGLER_CONFIG": str(self.routes),
             "STRANGLER_LISTEN": self.proxy_url.removeprefix("http://"),
             "OLD_DATABASE": self.legacy_database,
             "NEW_DATABASE": self.modern_database,
@@ -57,16 +54,11 @@ class Workspace:
 
 
 def prepare(folder: Path) -> Workspace:
-    """Copy the worked example into `folder`, with an access log switched on and edits by hand trusted, and choose free ports.
-
-    The admin address is not part of the story, and whoever serves already may have the usual one.
-    """
-    for name in EXAMPLES:
-        shutil.copyfile(example(name), folder / name)
-    routes = folder / "routes.yaml"
-    routes.write_text(f"{routes.read_text(encoding='utf-8')}{ADDED}", encoding="utf-8")
-    legacy, modern, proxy = (f"http://127.0.0.1:{port}" for port in free_ports(3))
-    return Workspace(folder, legacy, modern, proxy, secrets.token_hex(32))
+    """Put the files into `folder`, and choose free ports: whoever serves already may have the usual ones."""
+    space = Workspace(folder, *(f"http://127.0.0.1:{port}" for port in free_ports(4)))
+    shutil.copyfile(str(files("strangler.demo") / "routes.yaml"), space.routes)
+    shutil.copyfile(example("mappings.yaml"), space.mappings)
+    return space
 
 
 def example(name: str) -> Path:

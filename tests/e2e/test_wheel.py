@@ -31,6 +31,7 @@ def pip(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", *arguments], check=True)
 
 
+@pytest.mark.timeout(460)
 def test_demo_runs_from_the_wheel_and_leaves_nothing(strangler: Path, tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
@@ -38,7 +39,7 @@ def test_demo_runs_from_the_wheel_and_leaves_nothing(strangler: Path, tmp_path: 
     empty.mkdir()
     environ = {**os.environ, "TMPDIR": str(temporary), "STRANGLER_TEST_MARK": str(tmp_path)}
     result = subprocess.run(
-        [strangler, "demo", "--seconds", "6"], cwd=empty, env=environ, capture_output=True, text=True, timeout=90
+        [strangler, "demo", "--seconds", "6"], cwd=empty, env=environ, capture_output=True, text=True, timeout=400
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert "claims held" in result.stdout

@@ -1,0 +1,180 @@
+"""`strangler demo`, twice at once: what it claims is looked up in what it leaves, by SQL and without any code of its own."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+SECONDS = 400  # that a demo may take on a busy machine
+FALL = ("live", "ladder", "canary", "shadow")
+CLIMBS = [("live", "shadow", "canary"), ("live", "shadow", "canary"), ("live", "canary", "modern")]
+
+
+@dataclass
+class Told:
+    """One demo that has ended."""
+
+    output: str
+    code: int
+    kept: Path
+
+    def rows(self, database: str, query: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(f"file:{self.kept / database}?mode=ro", uri=True)) as connection:
+            return connection.execute(query).fetchall()
+
+    def journal(self, route: str) -> list[tuple[str, str, str, str, float, str, list[Any], str]]:
+        """Kind, actor, stage before, stage after, weight after, verdict, evidence and flip, in the order of time."""
+        rows = self.rows(
+            "strangler.db",
+            "SELECT kind, actor, before_stage, after_stage, after_weight, verdict, evidence, flip FROM strangler_journal "
+            f"WHERE route = '{route}' ORDER BY at, id",
+        )
+        return [(*row[:6], json.loads(row[6] or "[]"), row[7]) for row in rows]
+
+
+def begin(folder: Path, *options: str) -> subprocess.Popen[str]:
+    """Start a demo whose temporary files and processes can be told from all others."""
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    environ = {**os.environ, "TMPDIR": str(temporary), "STRANGLER_TEST_MARK": str(folder)}
+    command = [sys.executable, "-m", "strangler", "demo", *options]
+    return subprocess.Popen(command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def left(folder: Path) -> list[str]:
+    """Files in the demo's temporary folder, and processes that it has started and that live."""
+    mark = f"STRANGLER_TEST_MARK={folder}".encode()
+    found = [str(path) for path in (folder / "tmp").iterdir() if path.name.startswith("strangler-demo")]
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> list[Told]:
+    folders = [tmp_path_factory.mktemp("demo") for _ in range(2)]
+    running = [begin(folder, "--seconds", "3", "--keep", "kept") for folder in folders]
+    outputs = [process.communicate(timeout=SECONDS)[0] for process in running]
+    return [Told(said, each.returncode, at / "kept") for said, each, at in zip(outputs, running, folders, strict=True)]
+
+
+@pytest.mark.timeout(SECONDS + 60)
+def test_it_says_that_all_held_and_leaves_nothing(both: list[Told]) -> None:
+    for told in both:
+        assert told.code == 0, told.output
+        assert "claims held." in told.output
+        assert "NOT SO" not in told.output
+        assert left(told.kept.parent) == []
+
+
+def test_the_route_climbed_fell_and_climbed_to_the_top(both: list[Told]) -> None:
+    for told in both:
+        journal = [entry for entry in told.journal("read-product") if entry[1] != "file"]
+        flips = [entry for entry in journal if entry[0] == "live"]
+        moves = [(kind, before, after) for kind, actor, before, after, *_ in flips if actor != "ladder"]
+        assert moves == CLIMBS
+        assert [entry[4] for entry in flips] == [0.25, 0.0, 0.5, 0.0]
+        assert [entry[:4] for entry in flips if entry[1] == "ladder"] == [FALL]
+        kinds = [entry[0] for entry in journal]
+        assert kinds.index("hold") < kinds.index("resume")
+        assert (kinds.count("hold"), kinds.count("resume"), kinds.count("abandoned")) == (1, 1, 0)
+
+
+def test_nothing_climbed_without_evidence_that_passed(both: list[Told]) -> None:
+    for told in both:
+        for route in ("read-product", "pictures"):
+            ups = [entry for entry in told.journal(route) if entry[0] == "intended" and entry[3] != "shadow"]
+            assert {entry[5] for entry in ups} == {"pass"}
+            for entry in ups:
+                findings = {finding["condition"]: finding["verdict"] for finding in entry[6]}
+                assert {"parity", "errors", "latency", "coverage", "version"} <= findings.keys()
+                assert set(findings.values()) == {"pass"}
+        assert told.rows("strangler.db", "SELECT count(*) FROM strangler_journal WHERE forced") == [(0,)]
+
+
+def test_a_route_climbed_by_itself(both: list[Told]) -> None:
+    for told in both:
+        ups = [entry for entry in told.journal("pictures") if entry[0] == "live" and entry[1] == "ladder"]
+        assert [(entry[2], entry[3]) for entry in ups] == [("shadow", "canary"), ("canary", "modern")]
+
+
+def test_every_intention_is_settled(both: list[Told]) -> None:
+    query = "SELECT flip, route FROM strangler_journal WHERE kind = '{}' AND flip != ''"
+    for told in both:
+        intended, live = (set(told.rows("strangler.db", query.format(kind))) for kind in ("intended", "live"))
+        assert intended
+        assert intended <= live
+
+
+def test_the_file_says_where_the_journal_ends(both: list[Told]) -> None:
+    for told in both:
+        routes = {route["name"]: route for route in yaml.safe_load((told.kept / "routes.yaml").read_text())["routes"]}
+        assert {name: route.get("stage") for name, route in routes.items()} == {
+            "pictures": "modern",
+            "read-product": "modern",
+            "list-products": None,  # the default: shadow
+            "search": None,
+            "orders": None,
+            "customers": None,
+        }
+
+
+def test_planted_differences_are_in_the_store_by_name(both: list[Told]) -> None:
+    for told in both:
+        causes = set(told.rows("strangler.db", "SELECT route, pattern, kind FROM strangler_causes"))
+        assert ("search", "$.items[*].price", "type") in causes
+        assert ("list-products", "$.items[*].sku", "missing") in causes
+        assert any(route == "read-product" and kind == "header" for route, _, kind in causes)
+
+
+def test_both_databases_hold_the_same_at_the_end(both: list[Told]) -> None:
+    pairs = (
+        (
+            "SELECT cust_no, nm, pts FROM customer WHERE deleted = 0",
+            "SELECT id, name, loyalty_points FROM customers WHERE source = 'shop'",
+        ),
+        ("SELECT prod_no, nm, qty FROM product WHERE deleted = 0", "SELECT id, name, stock FROM products"),
+        ("SELECT no, cust_no FROM orders WHERE deleted = 0", "SELECT id, customer_id FROM orders"),
+        (
+            "SELECT order_no, line_no, prod_no, qty FROM order_line WHERE order_no IN (SELECT no FROM orders WHERE deleted = 0)",
+            "SELECT order_id, position, product_id, quantity FROM order_items",
+        ),
+    )
+    for told in both:
+        for old, new in pairs:
+            rows = sorted(told.rows("legacy.db", old))
+            assert rows
+            assert rows == sorted(told.rows("modern.db", new))
+
+
+def test_no_client_saw_a_failure(both: list[Told]) -> None:
+    for told in both:
+        records = [json.loads(line) for line in (told.kept / "access.log").read_text().splitlines()]
+        assert len(records) > 1000
+        assert [record for record in records if record["status"] >= 500] == []
+        assert {"legacy", "modern"} <= {record["served_by"] for record in records if record["route"] == "read-product"}
+
+
+@pytest.mark.timeout(SECONDS)
+@pytest.mark.parametrize("moment", ["modern ", "open http://", "nothing has moved"])
+def test_interrupted_it_leaves_nothing(tmp_path: Path, moment: str) -> None:
+    process = begin(tmp_path)
+    assert process.stdout is not None
+    assert next((line for line in process.stdout if moment in line), None) is not None
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert left(tmp_path) == []
