@@ -154,7 +154,7 @@ def _anchored(config: Config, folder: Path) -> Config:
     scheme, slashes, file = config.store.partition(":///")
     store = config.store
     if scheme.startswith("sqlite") and slashes and not file.startswith(":memory:"):
-        store = f"{scheme}:///{folder / file}"
+        store = f"{scheme}:///{folder.absolute() / file}"  # whoever opens it begins at the folder once more
     access = config.log.access
     log = config.log if access in ("off", "stdout") else replace(config.log, access=str(folder / access))
     mappings = tuple(str(folder / mapping) for mapping in config.mappings)

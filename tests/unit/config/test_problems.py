@@ -6,6 +6,7 @@ import json
 import os
 import re
 import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -212,3 +213,11 @@ store: sqlite+pysqlite:///s.db
     assert config.log.access == str(tmp_path / "log/a.jsonl")
     assert config.store == f"sqlite+pysqlite:///{tmp_path}/s.db"
     assert re.fullmatch("sqlite:///.*strangler.db", outcome(HEAD).config.store)
+
+
+def test_a_store_beside_a_file_in_another_folder_is_named_whole(tmp_path, monkeypatch):
+    """Whoever opens it puts the folder in front, which must change nothing."""
+    monkeypatch.chdir(tmp_path)
+    config = outcome(HEAD, folder=Path("sub")).config
+    assert config.store == f"sqlite:///{tmp_path}/sub/strangler.db"
+    assert config.folder == f"{tmp_path}/sub"
