@@ -34,7 +34,9 @@ async def test_everything_asked_is_counted_where_it_belongs(serving: Serving) ->
     assert total(metrics, "strangler_refusals_total", reason="connect_failed") == 1
     assert total(metrics, "strangler_upstream_failures_total", upstream="modern") == 2
     assert total(metrics, "strangler_upstream_fallbacks_total", upstream="modern") == 1
-    assert total(metrics, "strangler_config_revision") == 2
+    assert total(metrics, "strangler_config_revision") in (2, 3), (
+        "the look once a second may have seen the file before the signal"
+    )
     assert total(metrics, "strangler_workers_ready") == total(metrics, "strangler_workers") == 2
     assert total(metrics, "strangler_faults_total") == 0
 
