@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from strangler.core.errors import Refusal
 from strangler.core.explain import explain
 from strangler.core.flip import Place
@@ -44,7 +46,7 @@ async def a_faulty_build(story: Story) -> None:
     screen.say("build 2 of modern goes live beside build 1, as deployments do; it forgot how long a product may be cached")
     await story.deploy("2", FAULTY)
     await story.see_products(GUESTS)
-    fell = await story.until(lambda: story.place(ROUTE).stage is Stage.SHADOW, PATIENCE)
+    fell = await story.until(lambda: story.place(ROUTE).stage is Stage.SHADOW)
     screen.check("the guard saw it, and the ladder took the route back to shadow by itself", fell)
     await story.command("journal", ROUTE, "--limit", "1")
     screen.check(f"legacy answers all of {len(GUESTS)} people again", not await story.see_products(GUESTS))
@@ -75,9 +77,8 @@ async def to_the_top(story: Story) -> None:
 async def by_itself(story: Story) -> None:
     """The route with `auto: true` and a short dwell."""
     name, top = "pictures", Place(Stage.MODERN)
-    for _ in range(int(PATIENCE)):
-        if story.place(name) == top:
-            break
+    deadline = time.monotonic() + PATIENCE
+    while story.place(name) != top and time.monotonic() < deadline:
         await people.see_pictures(story.workspace.proxy_url, GUESTS)
         await story.until(lambda: story.place(name) == top, 1.0)
     ended = await story.command("journal", name)

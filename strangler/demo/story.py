@@ -24,7 +24,7 @@ from strangler.demo.workspace import Workspace
 CROWD = people.crowd(400)
 GUESTS = CROWD[:60]
 LOOK_SECONDS = 0.25
-PATIENCE = 60.0  # seconds that anything may take on a busy machine
+PATIENCE = 240.0  # seconds that anything may take on a machine that has a lot to do
 NARROW = 96  # columns that commands have at least
 
 

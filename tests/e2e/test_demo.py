@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-SECONDS = 400  # that a demo may take on a busy machine
+SECONDS = 900  # that a demo may take on a busy machine
 FALL = ("live", "ladder", "canary", "shadow")
 CLIMBS = [("live", "shadow", "canary"), ("live", "shadow", "canary"), ("live", "canary", "modern")]
 
