@@ -23,6 +23,7 @@ from strangler.config.keyfile import ADMIN_TOKEN
 from strangler.control import route_metrics, totals
 from strangler.control.climb import Climb
 from strangler.control.evidence import Evidence
+from strangler.control.keeper import Keeper
 from strangler.control.lifeline import Settings
 from strangler.control.line import Line
 from strangler.control.metrics import render
@@ -121,6 +122,8 @@ async def run(settings: Settings, pages: Callable[[Control], ASGIApp]) -> None:
     sockets = [socket.socket(fileno=descriptor) for descriptor in settings["sockets"]]
     serving = asyncio.create_task(server.serve(sockets))
     living = asyncio.create_task(_say_alive(line))
+    keeper = Keeper(Path(settings["path"]), os.environ, lambda: control.config, complain)
+    keeping: asyncio.Task[None] | None = None
     closing: asyncio.Task[None] | None = None
     while (frame := await line.hear())[0]["do"] != "stop":
         head, body = frame
@@ -136,6 +139,9 @@ async def run(settings: Settings, pages: Callable[[Control], ASGIApp]) -> None:
             await evidence.use(head["revision"], body)
             control.climb.use(control.config)
             await asyncio.to_thread(control.make_token)
+            keeping = keeping or asyncio.create_task(keeper.live())
+    if keeping is not None:
+        keeping.cancel()
     server.should_exit = True
     await (closing or asyncio.to_thread(control.climb.close))
     await serving
