@@ -15,7 +15,6 @@ from strangler.core.flip import Place, climb, place_of
 from strangler.core.guard.verdict import Finding, Judgement, Verdict, about
 from strangler.core.model import Config, Route, Stage
 
-
 _NOTHING = (Finding("guard", Verdict.NOT_ENOUGH, "nothing is known of it"),)
 
 
