@@ -43,8 +43,8 @@ class Told:
             dict(zip(keys, row, strict=True)) for row in self.rows("strangler.db", f"SELECT {columns} FROM strangler_journal")
         ]
         found = [{**entry, "evidence": json.loads(entry["evidence"] or "[]")} for entry in found]
-        for line in (self.kept / ".routes.yaml.journal").read_text().split():
-            entry = json.loads(line)
+        lines = (self.kept / ".routes.yaml.journal").read_text().splitlines()
+        for entry in (json.loads(line) for line in lines if line):
             after = {"before": entry["before"]["stage"], "after": entry["after"]["stage"], "weight": entry["after"]["weight"]}
             found.append({**entry, **after})
         once = {entry["id"]: entry for entry in found}
