@@ -94,6 +94,18 @@ async def test_beyond_the_budget_they_are_refused_and_later_taken_again(listenin
     office.postbox.close()
 
 
+async def test_a_pair_larger_than_the_budget_goes_alone(listening: socket.socket, tmp_path: Path) -> None:
+    courier = Courier(str(tmp_path / "pairs"), "1.1", budget=500)
+    big = envelope(body=b"x" * 900)
+    assert [courier.hand("shop", frame) for frame in (big, big, envelope())] == [True, False, False]
+    office = Office(listening)
+    assert len(await office.has(1)) == 1
+    assert courier.hand("shop", big)
+    await office.has(2)
+    await courier.close(5)
+    office.postbox.close()
+
+
 async def test_control_that_waits_makes_the_worker_keep_and_nobody_lose(listening: socket.socket, tmp_path: Path) -> None:
     courier = Courier(str(tmp_path / "pairs"), "1.1", budget=4 * 2**20)
     office = Office(listening)
