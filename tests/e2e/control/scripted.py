@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -13,13 +14,15 @@ from tests.e2e.control.serving import SECONDS, Serving, Upstream
 class Scripted(Upstream):
     """Answers what is written for a target, its name for any other; an empty answer is a closed connection."""
 
-    script: dict[str, bytes] = field(default_factory=dict)
+    script: dict[str, bytes | Callable[[], bytes]] = field(default_factory=dict)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, EOFError, asyncio.CancelledError):
             while head := await reader.readuntil(b"\r\n\r\n"):
+                self.asked += 1
                 await _body(reader, head)
                 wanted = self.script.get(head.split(b" ", 2)[1].decode("latin-1"))
+                wanted = wanted() if callable(wanted) else wanted
                 writer.write(answer(self.name.encode()) if wanted is None else wanted)
                 await writer.drain()
                 if wanted == b"" or b"\r\nConnection: close\r\n" in (wanted or b""):
