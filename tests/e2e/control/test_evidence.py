@@ -1,6 +1,9 @@
 """Evidence through real processes: every request is accounted for, whatever dies, and control answers whatever comparing does."""
 
 import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 
 import uvloop
@@ -9,6 +12,7 @@ from benchmarks.crowd import Crowd
 from benchmarks.ledger import run
 from strangler.core.ledger import Ledger
 from strangler.store.store import Store
+from tests.e2e.control.scripted import send
 from tests.e2e.control.serving import Serving
 from tests.exposition import parse, total
 
@@ -103,6 +107,41 @@ async def test_control_answers_while_comparators_hang(serving: Serving) -> None:
     assert ledger.lost == {}
     assert set(ledger.compared) == {"mismatch"}
     assert set(ledger.skipped) <= {"rules_gone", "compare_timeout", "busy", "concurrency"}
+
+
+async def test_flips_are_live_while_comparators_hang(serving: Serving) -> None:
+    (serving.folder / "strangler_test_judge.py").write_text(JUDGE)
+    put(serving, "strangler_test_judge:judge")
+    await serving.start()
+    async with Crowd(serving.port, 8, "/shop/1") as crowd:
+        await crowd.progress(1500)  # more than the pool takes
+        assert "modern" in await said(serving, "flip", "shop", "modern", "--force", "--reason", "a test")
+        assert await asked(serving) == "modern"
+        assert "legacy" in await said(serving, "rollback", "shop", "--to", "legacy")
+        assert await asked(serving) == "legacy"
+        for path in ("/healthz", "/metrics"):
+            assert (await serving.ask(path)).status_code == 200
+        assert (await asyncio.to_thread(stored, serving)).in_flight > 0  # they hang still
+    (serving.folder / "go").touch()
+    ledger = await quiet(serving, 0)
+    assert crowd.failures == []
+    assert ledger.closes
+
+
+async def said(serving: Serving, *arguments: str) -> str:
+    """What a command says that must be done."""
+    environ = {**os.environ, "XDG_RUNTIME_DIR": str(serving.folder)}
+    what = (sys.executable, "-m", "strangler", *arguments, "-c", str(serving.file))
+    process = await asyncio.create_subprocess_exec(*what, stdout=PIPE, stderr=STDOUT, env=environ, cwd=serving.folder)
+    out, _ = await process.communicate()
+    assert process.returncode == 0, out.decode()
+    return out.decode()
+
+
+async def asked(serving: Serving) -> str:
+    """Who answers a new request."""
+    answer = await send(serving.port, b"GET /shop/1 HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n")
+    return answer.partition(b"\r\n\r\n")[2].decode()
 
 
 async def test_a_successor_leaves_no_request_unaccounted_for(serving: Serving) -> None:
