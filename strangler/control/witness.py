@@ -5,6 +5,7 @@ It never waits, never opens a body, and what it cannot hand on it counts as lost
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 
 from strangler.control.cells import Region
@@ -15,6 +16,7 @@ from strangler.control.witnessed import (
     AGAIN_EQUAL,
     AGAIN_QUEUE,
     ARM,
+    BOUNDS,
     ERRORS,
     FAILURES,
     MEANT,
@@ -25,7 +27,6 @@ from strangler.control.witnessed import (
     ROUTE,
     SEEN,
     SKIPPED,
-    bucket,
     judged_cell,
 )
 from strangler.core.compare.quick import Quick, equal, same
@@ -37,6 +38,7 @@ from strangler.core.outcome import INTENDED, Outcome
 MOST_VERSIONS = 32  # of modern that one worker tells apart on a route: an answer's header could make up any number
 OTHER = "other"
 _LONGEST_VERSION, _LONGEST_METHOD = 64, 32  # characters
+_MATCH, _REPEATED_MATCH = judged_cell(Outcome.MATCH, False), judged_cell(Outcome.MATCH, True)
 _MOST_PLACES = 20_000  # remembered
 
 
@@ -106,7 +108,7 @@ class Witness:
         self._took(place.control, control)
         self._took(place.candidate, candidate)
         self._cells[place.meant] += 1
-        self._cells[place.judged + judged_cell(Outcome.MATCH, repeated)] += 1
+        self._cells[place.judged + (_REPEATED_MATCH if repeated else _MATCH)] += 1
         return True
 
     def paired(self, pair: Pair, route: Route) -> None:
@@ -158,7 +160,7 @@ class Witness:
             self._took(row, answer)
 
     def _took(self, row: int, answer: Answer) -> None:
-        self._cells[row + bucket(answer.duration)] += 1
+        self._cells[row + bisect_left(BOUNDS, answer.duration)] += 1
         self._cells[row + MICROSECONDS] += int(answer.duration * 1_000_000)
         if answer.status >= 500:
             self._cells[row + ERRORS] += 1
