@@ -117,7 +117,7 @@ def effect(route: Route, rule: str, rows: Iterable[ExampleRow], *asked: str) -> 
     except ValueError as error:
         raise UsageError(str(error)) from None
     pairs = (pair for row in rows if (pair := _stored(row.example)))
-    return replay(pairs, rules_for(route), rules_for(then), {about, *asked} - {""})
+    return replay(pairs, rules_for(route), rules_for(then), {about, *asked})
 
 
 def _stored(example: Example) -> Stored | None:
@@ -139,7 +139,10 @@ def effect_as_json(found: Effect) -> dict[str, Any]:
         "cleared": found.cleared,
         "remaining": found.remaining,
         "unclear": found.unclear,
-        "hidden": [
-            {"pattern": pattern, "kind": str(kind), "mismatches": number} for (pattern, kind), number in found.hidden.items()
-        ],
+        "hidden": _numbers(found.hidden),
+        "passed": _numbers(found.passed),
     }
+
+
+def _numbers(causes: Mapping[tuple[str, Kind], int]) -> list[dict[str, Any]]:
+    return [{"pattern": pattern, "kind": str(kind), "mismatches": number} for (pattern, kind), number in causes.items()]

@@ -14,6 +14,7 @@ from strangler.cli.diffs_follow import More, News
 from strangler.cli.terminal import age, clean, count, moment, share, shorten
 from strangler.control.diffs import Report
 from strangler.core.causes import words
+from strangler.core.difference import Kind
 from strangler.core.ledger import Ledger
 from strangler.core.model import Stage
 from strangler.core.outcome import INTENDED, SKIPS, Outcome
@@ -226,10 +227,17 @@ def effect_screen(found: Effect) -> Iterator[RenderableType]:
         yield Text(f"  {found.unclear:,} more do not differ as they are stored, so nothing can be said about them")
     if found.hidden:
         yield Text("  and would also hide:", "bold yellow")
-        for (pattern, kind), number in found.hidden.items():
-            yield Text(clean(f"    {pattern} ({kind}) in {count(number, 'mismatch', 'mismatches')}"), "yellow")
+        yield from _vanishing(found.hidden, "yellow")
+    elif found.passed:
+        yield Text("  it is about no place; these would pass wherever they are:", "bold")
+        yield from _vanishing(found.passed, "")
     else:
         yield Text("  hides nothing else")
+
+
+def _vanishing(causes: Mapping[tuple[str, Kind], int], style: str) -> Iterator[Text]:
+    for (pattern, kind), number in causes.items():
+        yield Text(clean(f"    {pattern} ({kind}) in {count(number, 'mismatch', 'mismatches')}"), style)
 
 
 def followed(each: News, now: float) -> str:

@@ -159,27 +159,32 @@ class Effect:
         remaining: mismatches that stay.
         unclear: stored pairs that do not differ as they are stored, so nothing can be said about them.
         hidden: other causes that vanish, by (pattern, kind), and from how many mismatches; the most first.
+        passed: the same of a rule that is about no place, of which nobody can say what it is not meant for.
     """
 
     cleared: int = 0
     remaining: int = 0
     unclear: int = 0
     hidden: dict[tuple[str, Kind], int] = field(default_factory=dict)
+    passed: dict[tuple[str, Kind], int] = field(default_factory=dict)
 
 
 def replay(pairs: Iterable[Stored], before: Rules, after: Rules, asked: Collection[str] = ()) -> Effect:
     """Compare stored mismatches anew, under the rules as they are and under those with the draft.
 
     Args:
-        asked: patterns of the causes that the draft is meant for; all others that vanish are told as hidden.
+        asked: patterns of the causes that the draft is meant for; all others that vanish are told as hidden. Without any,
+            all that vanish are told as passed.
     """
     outcomes: Counter[str] = Counter()
-    hidden: Counter[tuple[str, Kind]] = Counter()
+    meant = {pattern for pattern in asked if pattern}
+    vanished: Counter[tuple[str, Kind]] = Counter()
     for pair in pairs:
         now, then = _causes(pair, before), _causes(pair, after)
         outcomes["unclear" if not now else "remaining" if then else "cleared"] += 1
-        hidden.update(cause for cause in now - then if cause[0] not in asked)
-    return Effect(outcomes["cleared"], outcomes["remaining"], outcomes["unclear"], dict(hidden.most_common()))
+        vanished.update(cause for cause in now - then if cause[0] not in meant)
+    numbers, told = (outcomes["cleared"], outcomes["remaining"], outcomes["unclear"]), dict(vanished.most_common())
+    return Effect(*numbers, hidden=told) if meant else Effect(*numbers, passed=told)
 
 
 def _causes(pair: Stored, rules: Rules) -> set[tuple[str, Kind]]:

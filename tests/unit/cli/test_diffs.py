@@ -509,8 +509,14 @@ class TestWhatIf:
         shown = the_json(run("what-if", "ignore $.total", "read-order", "--json"))
         assert shown == {
             "rule": "ignore $.total",
-            "routes": {"read-order": {"cleared": 7, "remaining": 3, "unclear": 0, "hidden": []}},
+            "routes": {"read-order": {"cleared": 7, "remaining": 3, "unclear": 0, "hidden": [], "passed": []}},
         }
+
+    def test_a_rule_about_no_place_says_what_passes(self, run: Run, config: Config) -> None:
+        shown = run("what-if", "treat_equal number_string").output
+        assert "it is about no place; these would pass wherever they are:" in shown
+        assert "$.total (type) in 7 mismatches" in shown
+        assert "would also hide" not in shown
 
     def test_nothing_stored(self, run: Run) -> None:
         assert "no mismatch is stored yet" in run("what-if", "ignore $.total").output

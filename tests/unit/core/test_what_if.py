@@ -129,3 +129,9 @@ def test_a_rule_for_no_place_hides_whatever_it_clears_except_what_was_asked_abou
     pairs = [stored({"a": "x", "b": "y"}, {"a": "X", "b": "Y"}), stored({"a": "x"}, {"a": "X"})]
     rules = rules_for(ROUTE), rules_for(drafted(ROUTE, "treat_equal case"))
     assert replay(pairs, *rules, {"$.a"}) == Effect(2, 0, 0, {("$.b", Kind.VALUE): 1})
+
+
+def test_of_a_rule_for_no_place_it_is_told_what_passes_and_not_what_it_hides():
+    pairs = [stored({"a": "x", "b": "y"}, {"a": "X", "b": "Y"}), stored({"a": "x"}, {"a": "X"})]
+    rules = rules_for(ROUTE), rules_for(drafted(ROUTE, "treat_equal case"))
+    assert replay(pairs, *rules, {""}) == Effect(2, 0, 0, {}, {("$.a", Kind.VALUE): 2, ("$.b", Kind.VALUE): 1})
