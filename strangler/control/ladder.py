@@ -74,20 +74,21 @@ class Ladder:
         self._told: dict[str, tuple[object, float]] = {}
         self._older = Older()
         self._lost = ""
-        self._spent = self._rested = 0.0
+        self._spent = self._rested = self._acting = 0.0
         self.seen = Seen()
 
     def look(self, config: Config) -> None:
-        """Look once, and act. Does not raise; a look that took long is paid for by leaving some out."""
+        """Look once, and act. Does not raise; looking that took long is paid for by leaving some looks out, acting is not."""
         began = time.monotonic()
         if began - self._rested < self._spent * (SHARE - 1):
             return
+        self._acting = 0.0
         try:
             self._look(config, self._world.now())
         except Exception as error:  # the next look may be luckier, and rollbacks must not end with this one
             self._complain(f"the ladder could not look: {_brief(error)}")
         self._rested = time.monotonic()
-        self._spent = self._rested - began
+        self._spent = self._rested - began - self._acting
 
     def _look(self, config: Config, now: float) -> None:
         entries = self._entries(config)
@@ -142,6 +143,13 @@ class Ladder:
         return ascent(unit, judging.climbing(unit))
 
     def _act(self, unit: Unit, decision: Decision, now: float) -> None:
+        began = time.monotonic()
+        try:
+            self._do(unit, decision, now)
+        finally:
+            self._acting += time.monotonic() - began
+
+    def _do(self, unit: Unit, decision: Decision, now: float) -> None:
         match decision.move:
             case Move.DESCEND:
                 self._order(unit, decision, Order(unit.name, LADDER, rollback=True, reason=decision.why), now)

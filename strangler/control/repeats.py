@@ -19,7 +19,7 @@ class Repeats:
     """What mismatched in this window, by worker: they count apart."""
 
     def __init__(self) -> None:
-        self._known: set[tuple[str, str, str]] = set()
+        self._known: set[tuple[str, ...]] = set()
         self._window = 0.0
 
     def told(self, incarnation: str, finding: Finding) -> Finding:
@@ -30,7 +30,8 @@ class Repeats:
         if window > self._window:
             self._window = window
             self._known.clear()
-        key = incarnation, finding.stratum.route, finding.request
+        of = finding.stratum
+        key = incarnation, of.route, of.rules, of.version, finding.request
         if key in self._known:
             return replace(finding, repeated=True)
         if len(self._known) >= MOST_KNOWN:

@@ -289,7 +289,7 @@ class Copy:
         method, failed = inbound.method, isinstance(candidate, Observation)
         modern = control.headers if again or decision.side is Side.MODERN else candidate.headers
         version = lane.version_of(modern)
-        repeated = not again and lane.repeats(method, inbound.target, at, failed)
+        repeated = not again and lane.repeats(method, inbound.target, at, version, failed)
         if isinstance(candidate, Whole):
             about = (route.name, route.stage, lane.rules, decision.side, version, method, control.status)
             if not again and self._shadowing.alike(about, repeated, control, candidate):

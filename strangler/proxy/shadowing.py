@@ -83,8 +83,10 @@ class Lane:
 
     def use(self, route: Route, version: str) -> None:
         """The route is this one now, and this header of its modern upstream names the build."""
-        self.route = route
-        self.rules = route.rules
+        rules = route.rules
+        if rules != self.rules:
+            self._known.clear()
+        self.route, self.rules = route, rules
         self._version = version.removeprefix("header:").lower().encode("latin-1")
 
     def version_of(self, headers: Sequence[tuple[bytes, bytes]]) -> str:
@@ -96,15 +98,16 @@ class Lane:
                     return value.strip(b" \t").decode("latin-1")
         return ""
 
-    def repeats(self, method: str, target: bytes, at: float, failed: bool = False) -> bool:
-        """Whether a request was seen in this window already; one that the candidate failed, whether it did so already, or a
+    def repeats(self, method: str, target: bytes, at: float, version: str = "", failed: bool = False) -> bool:
+        """Whether a request was seen in this window already, under these rules and with this build of modern, of which nothing
+        is known before it was asked itself; one that the candidate failed, whether it did so already, or a
         candidate that fails all at once would not be noticed where the same is asked again and again. Where there is no room
         to know, it was: evidence that counts equal requests once must not count one twice."""
         window = at // WINDOW
         if window != self._window:
             self._window = window
             self._known.clear()
-        key = hash((method, target, failed))
+        key = hash((version, method, target, failed))
         if key in self._known or len(self._known) >= MOST_KNOWN:
             return True
         self._known.add(key)

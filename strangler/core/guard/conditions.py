@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from math import floor
 
 from strangler.core.guard import increase, sequence
@@ -12,7 +13,7 @@ from strangler.core.guard.verdict import Finding, Verdict, missing, together
 from strangler.core.model import Guard
 
 STALE_SECONDS = 3600.0  # without a comparison, after which "nothing was compared" is what there is to say
-RARE = 0.01  # share of the traffic below which a stratum is judged together with the other rare ones
+RARE = 0.1  # share of the traffic below which a stratum needs no proof of its own: it must not fail, and all must pass together
 DISMISSAL = 0.01  # probability of ever failing a route that meets its bar, for all strata together
 ALARM = 1e-4  # the same, for one look at the recent window
 
@@ -158,13 +159,13 @@ _NO_DATA = Finding("data", Verdict.PASS, "the route names no mappings")
 
 
 def _strata(agreement: Sequence[Agreement]) -> Iterator[Agreement]:
-    """Those to be judged by themselves, and the rare ones together."""
+    """Those to be judged by themselves, the rare ones, and all together."""
     total = sum(stratum.total for stratum in agreement)
     rare = [stratum for stratum in agreement if stratum.total < RARE * total]
     yield from (stratum for stratum in agreement if stratum.total and stratum not in rare)
-    good, bad = _sum(rare)
-    if good + bad:
-        yield Agreement("the rest,", "rare", good, bad)
+    yield from (replace(stratum, rare=True) for stratum in rare if stratum.total)
+    if len(agreement) > 1:
+        yield Agreement("all", "together", *_sum(agreement))
 
 
 def _agreement(stratum: Agreement, guard: Guard, dismissal: float, per_hour: float) -> Finding:
@@ -174,7 +175,7 @@ def _agreement(stratum: Agreement, guard: Guard, dismissal: float, per_hour: flo
     if sequence.below(good, bad, guard.match_rate, dismissal):
         return Finding("parity", Verdict.FAIL, f"{agree}, {needed}")
     words = f"{agree}, at least {floor(low * 1e6) / 1e4:.4f}% with {_share(guard.confidence)} confidence, {needed}"
-    if stratum.status_class == "rare" or sequence.above(good, bad, guard.match_rate, error):
+    if stratum.rare or sequence.above(good, bad, guard.match_rate, error):
         return Finding("parity", Verdict.PASS, words)
     more = sequence.samples_needed(good, bad, guard.match_rate, error)
     return Finding("parity", Verdict.NOT_ENOUGH, f"{words}; {missing(more, per_hour)}", more)

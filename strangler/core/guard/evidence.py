@@ -16,12 +16,14 @@ class Agreement:
         method, status_class: of the stratum.
         agree: match or ignored.
         differ: mismatch, or the candidate failed.
+        rare: whether it needs no proof of its own.
     """
 
     method: str
     status_class: str
     agree: int
     differ: int
+    rare: bool = False
 
     @property
     def total(self) -> int:

@@ -21,7 +21,7 @@ def test_equal_requests_are_known_again_within_the_window():
 def test_a_failure_of_what_was_answered_before_is_new_once() -> None:
     lane = Lane()
     asked = [False, True, True, False]
-    assert [lane.repeats("GET", b"/a", 10.0, failed) for failed in asked] == [False, False, True, True]
+    assert [lane.repeats("GET", b"/a", 10.0, "", failed) for failed in asked] == [False, False, True, True]
 
 
 def test_where_nothing_more_can_be_remembered_all_is_said_to_be_repeated():
@@ -40,3 +40,14 @@ def test_the_build_is_named_by_a_header_of_modern():
     assert lane.rules == ROUTE.rules
     lane.use(ROUTE, "")
     assert lane.version_of([(b"x-build", b"7")]) == ""
+
+
+def test_a_new_build_of_modern_is_told_everything_anew() -> None:
+    lane = Lane()
+    assert [lane.repeats("GET", b"/a", 10.0, version) for version in ("1", "1", "2", "2", "1")] == [
+        False,
+        True,
+        False,
+        True,
+        True,
+    ]

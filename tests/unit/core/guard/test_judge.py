@@ -125,6 +125,20 @@ def test_each_condition_holds_a_step_up_by_itself_and_says_why(change, condition
     assert words in judgement.unmet[0].words
 
 
+def test_a_rare_stratum_needs_no_proof_of_its_own_but_must_not_fail():
+    few = (Agreement("GET", "2xx", 20_000, 2), Agreement("GET", "4xx", 900, 0))
+    assert verdicts(Step.UP, replace(GOOD, agreement=few))["parity"] is Verdict.PASS
+    bad = (Agreement("GET", "2xx", 20_000, 2), Agreement("GET", "4xx", 880, 20))
+    assert verdicts(Step.UP, replace(GOOD, agreement=bad))["parity"] is Verdict.FAIL
+    many = (Agreement("GET", "2xx", 20_000, 2), Agreement("GET", "4xx", 3_000, 0))
+    assert verdicts(Step.UP, replace(GOOD, agreement=many))["parity"] is Verdict.NOT_ENOUGH
+
+
+def test_all_strata_together_must_reach_the_bar_too():
+    scattered = tuple(Agreement("GET", f"{number}xx", 300, 0) for number in range(12))
+    assert verdicts(Step.UP, replace(GOOD, agreement=scattered))["parity"] is Verdict.NOT_ENOUGH
+
+
 @pytest.mark.parametrize(
     ("change", "condition"),
     [
@@ -189,10 +203,10 @@ def test_a_shadow_needs_no_store():
 
 
 def test_the_time_that_is_missing_is_that_of_the_stratum():
-    agreement = (Agreement("GET", "2xx", 90_000, 0), Agreement("POST", "2xx", 1000, 0))
+    agreement = (Agreement("GET", "2xx", 8_000, 0), Agreement("POST", "2xx", 1000, 0))
     finding = judge(Step.UP, replace(GOOD, agreement=agreement), Guard()).unmet[0]
     assert finding.more == pytest.approx(2830, rel=0.02)
-    assert finding.words.endswith("about 21 days at current traffic")  # of 500 an hour 5.5 are of this kind
+    assert finding.words.endswith("about 2 days at current traffic")  # of 500 an hour 55.6 are of this kind
 
 
 @pytest.mark.parametrize("per_hour", [0.0, NAN, -1.0])
