@@ -26,7 +26,7 @@ def parity(evidence: Evidence, guard: Guard) -> Finding:
     if not strata:
         more = sequence.samples_needed(0, 0, guard.match_rate, 1 - guard.confidence)
         return Finding("parity", Verdict.NOT_ENOUGH, f"nothing was compared; {missing(more, evidence.per_hour)}", more)
-    share = evidence.per_hour / sum(stratum.total for stratum in strata)
+    share = evidence.per_hour / sum(stratum.total for stratum in evidence.agreement)
     found = [_agreement(stratum, guard, DISMISSAL / len(strata), stratum.total * share) for stratum in strata]
     return _worst("parity", found)
 
