@@ -18,7 +18,7 @@ from strangler.cli.diffs_screen import show
 from strangler.cli.terminal import clean, console, count, moment, share, shorten
 from strangler.config.keyfile import REDACTION
 from strangler.config.load import load
-from strangler.control.glances import strictest
+from strangler.control.glances import redactor_of
 from strangler.core.errors import UsageError
 from strangler.core.model import Config
 from strangler.core.redact import Redactor
@@ -51,7 +51,7 @@ def _redactor(config: Config, environ: Mapping[str, str]) -> Redactor | None:
     if not environ.get(REDACTION.variable) and not os.path.exists(os.path.join(config.folder, REDACTION.file)):
         return None
     with suppress(UsageError):
-        return Redactor(strictest(config), REDACTION.find(environ, config.folder))
+        return redactor_of(config, REDACTION.find(environ, config.folder))
     return None
 
 

@@ -37,7 +37,7 @@ class Glances:
 
     def use(self, config: Config) -> None:
         """A configuration has come into force."""
-        self._redactor = Redactor(strictest(config), self._key)
+        self._redactor = redactor_of(config, self._key)
 
     def take(self, head: Mapping[str, Any]) -> None:
         """A sample has come."""
@@ -64,6 +64,11 @@ class Glances:
 def _kept(head: Mapping[str, Any], redactor: Redactor, key: bytes) -> list[Recent]:
     token = mint(key)
     return [keep(told, float(head["at"]), float(head["weight"]), redactor, token) for told in head["requests"]]
+
+
+def redactor_of(config: Config, key: bytes) -> Redactor:
+    """By the rules of all routes together, and the templates of their paths. Raises ValueError if the key is too short."""
+    return Redactor(strictest(config), key, [route.match.path for route in config.routes])
 
 
 def strictest(config: Config) -> Redact:

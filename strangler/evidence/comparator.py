@@ -70,7 +70,7 @@ class Examiner:
         self._origins = origins
         self._digest = route.rules
         self._rules = rules_for(route)
-        self._redactor = Redactor(route.redact, key, route.match.path)
+        self._redactor = Redactor(route.redact, key, [route.match.path])
         self._translation = Translation(route.adapt.response, load)
         self._custom = load(route.compare.python) if route.compare.python else None
 

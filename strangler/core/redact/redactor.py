@@ -8,6 +8,7 @@ so answers can still be compared, and one person's requests found.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, unquote, unquote_plus
 
@@ -19,11 +20,12 @@ from strangler.core.redact.beside import is_beside_label
 from strangler.core.redact.echoes import Echoes
 from strangler.core.redact.fields import Fields
 from strangler.core.redact.names import HEADERS, is_secret
+from strangler.core.redact.paths import Paths
 from strangler.core.redact.render import Renderer, quoted
 from strangler.core.redact.sheet import Rendered, clean
 from strangler.core.redact.text import Scrubber
 from strangler.core.redact.token import mint
-from strangler.core.template import Literal, Rest, Template
+from strangler.core.template import Template
 
 _COOKIE_ATTRIBUTES = frozenset({"expires", "max-age", "domain", "path", "samesite", "priority"})  # RFC 6265 section 4.1.2
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^/?#]*")
@@ -36,14 +38,12 @@ class Redactor:
     Args:
         rules: what the route adds to what is secret everywhere.
         key: of the tokens; raises ValueError if it has less than 16 bytes.
-        path: the route's template: what a parameter like ``{reset_token}`` takes is secret.
+        paths: of the routes: what a parameter like ``{reset_token}`` takes is secret.
     """
 
-    def __init__(self, rules: Redact, key: bytes, path: Template | None = None) -> None:
+    def __init__(self, rules: Redact, key: bytes, paths: Iterable[Template] = ()) -> None:
         self._fields = Fields(rules.fields)
-        parts = path.parts if path else ()
-        self._secret_segments = [not isinstance(part, Literal) and self._fields.named(part.name) for part in parts]
-        self._secret_rest = self._secret_segments[-1] if parts and isinstance(parts[-1], Rest) else False
+        self._paths = Paths(paths, self._fields.named)
         self._headers = HEADERS | {name.lower() for name in rules.headers}
         self._scrubber = Scrubber(rules.detect, self._fields.named, mint(key))
         self._render = Renderer(self._fields, self._scrubber, mint(key))
@@ -62,8 +62,10 @@ class Redactor:
         origin = found[0] if (found := _ORIGIN.match(target)) else ""
         path, question, query = target[len(origin) :].partition("?")
         lead, slash, rest = path.partition("/")
-        segments = "/".join(self._placed(at, segment) for at, segment in enumerate(rest.split("/")))
-        return clean(self._scrubber.text(origin) + self._segment(lead) + slash + segments + question + self._query(query))
+        segments = rest.split("/")
+        secret = self._paths.secret(segments)
+        shown = "/".join(self._segment(segment, secret=at in secret) for at, segment in enumerate(segments))
+        return clean(self._scrubber.text(origin) + self._segment(lead) + slash + shown + question + self._query(query))
 
     def headers(self, headers: Headers, most: int = 8192) -> list[list[str]]:
         """Headers as pairs of name and value, both as text; values are cut at `most` characters."""
@@ -121,11 +123,6 @@ class Redactor:
     def pattern(self, text: str) -> str:
         """A rendered path or path pattern: names of members may be secrets."""
         return clean(self._scrubber.name(text[:2000]))
-
-    def _placed(self, at: int, segment: str) -> str:
-        """The segment of a path at this place behind its first slash."""
-        secret = self._secret_segments[at] if at < len(self._secret_segments) else self._secret_rest
-        return self._segment(segment, secret=secret)
 
     def _segment(self, segment: str, *, secret: bool = False) -> str:
         text = unquote(segment, errors="backslashreplace")

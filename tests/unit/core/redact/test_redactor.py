@@ -62,10 +62,12 @@ EMAIL, CARD, JWT = "ann@shop.example", "4111 1111 1111 1111", "eyJhbGciOiJIUzI1N
         ("/{nickname}", "/0paque%2188?back=1", "/{}?back=1"),
         ("/reset/{token}", "http://h/reset/0paque%2188", "http://h/reset/{}"),
         ("/reset/{token}", "/reset", "/reset"),
+        ("/reset/{token}", "/orders/17", "/orders/17"),
+        ("/reset/{token}", "/%72eset/0paque%2188", "/%72eset/{}"),
     ],
 )
 def test_a_parameter_of_the_path_with_a_secret_name(template: str, target: str, shown: str) -> None:
-    redactor = Redactor(RULES, KEY, parse_template(template))
+    redactor = Redactor(RULES, KEY, [parse_template(template), parse_template("/orders/{id}")])
     assert redactor.target(target) == shown.format(TOKEN("0paque!88"))
 
 
