@@ -62,7 +62,7 @@ class Terminal:
     def __init__(self, path: Path, *arguments: str) -> None:
         self.ours, self.theirs = pty.openpty()
         self.before = termios.tcgetattr(self.theirs)
-        environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "20", "XDG_RUNTIME_DIR": str(path.parent)}
+        environ = {**os.environ, "TERM": "xterm", "COLUMNS": "240", "LINES": "20", "XDG_RUNTIME_DIR": str(path.parent)}
         command = [sys.executable, "-m", "strangler", "top", "-c", str(path), "--interval", "100ms", *arguments]
         self.process = subprocess.Popen(
             command, stdin=self.theirs, stdout=self.theirs, stderr=self.theirs, env=environ, start_new_session=True
