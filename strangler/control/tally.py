@@ -25,7 +25,7 @@ REQUEST_BYTES = MICROSECONDS + 1
 RESPONSE_BYTES = REQUEST_BYTES + 1
 UNANSWERED = RESPONSE_BYTES + 1  # the upstream gave no whole answer
 FELL_BACK = UNANSWERED + 1  # modern had failed before this upstream was asked
-CELLS = FELL_BACK + 1
+CELLS: int = FELL_BACK + 1  # said, since mypyc meets it before what it is made of
 
 # Cells of a row about an upstream.
 FAILURES, RETRIES, FALLBACKS, OPENS = range(4)
