@@ -7,7 +7,7 @@ An order outlives the customer and the products that it names (legacy keeps thos
 only order_items has a foreign key. The charset is for MariaDB, which would else refuse four-byte characters.
 """
 
-from sqlalchemy import CHAR, BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import CHAR, BigInteger, Column, Date, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
 
 metadata = MetaData()
 
@@ -33,6 +33,16 @@ customers = Table(
     _moment("created_at"),
     Column("loyalty_points", Integer, nullable=False, server_default="0"),
     UniqueConstraint("source", "email", name="uq_customers_source_email"),
+    mysql_charset="utf8mb4",
+)
+
+# Kept with the customer on legacy. Membership is a service of its own here, which only needs to know who and since when.
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("customer_id", Integer, primary_key=True, autoincrement=False),
+    Column("branch", Integer, nullable=False),
+    Column("joined_on", Date, nullable=False),
     mysql_charset="utf8mb4",
 )
 
@@ -69,6 +79,17 @@ order_items = Table(
     Column("product_id", Integer, nullable=False),
     Column("quantity", Integer, nullable=False),
     Column("unit_price_cents", Integer, nullable=False),
+    mysql_charset="utf8mb4",
+)
+
+# For lists of orders: what legacy adds up from the lines each time somebody asks.
+order_summaries = Table(
+    "order_summaries",
+    metadata,
+    Column("order_id", Integer, primary_key=True, autoincrement=False),
+    Column("customer_id", Integer, nullable=False),
+    Column("line_count", Integer, nullable=False),
+    Column("pieces", Integer, nullable=False),
     mysql_charset="utf8mb4",
 )
 

@@ -41,6 +41,12 @@ def _customers(facts: Facts) -> Iterator[Row]:
             }
 
 
+def _memberships(facts: Facts) -> Iterator[Row]:
+    for customer in facts.customers:
+        if not customer.deleted:
+            yield {"customer_id": customer.id, "branch": customer.branch, "joined_on": customer.created.date()}
+
+
 def _products(facts: Facts) -> Iterator[Row]:
     for product in facts.products:
         if not product.deleted:
@@ -79,11 +85,20 @@ def _items(facts: Facts) -> Iterator[Row]:
             }
 
 
+def _summaries(facts: Facts) -> Iterator[Row]:
+    for order in facts.orders:
+        if not order.deleted:
+            pieces = sum(line.quantity for line in order.lines)
+            yield {"order_id": order.id, "customer_id": order.customer_id, "line_count": len(order.lines), "pieces": pieces}
+
+
 # In the order in which the foreign key wants them.
 _ROWS: dict[str, Callable[[Facts], Iterator[Row]]] = {
     "customers": _customers,
+    "memberships": _memberships,
     "products": _products,
     "orders": _orders,
     "order_items": _items,
+    "order_summaries": _summaries,
 }
 TABLES = tuple(_ROWS)

@@ -23,6 +23,11 @@ def utc_text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime(UTC_FORMAT)
 
 
+def utc_to_local(text: str | None) -> str | None:
+    """A moment of modern's on legacy's clock. What that clock shows twice cannot be told apart any more."""
+    return None if text is None else local_text(datetime.strptime(text, UTC_FORMAT).replace(tzinfo=UTC))
+
+
 def local_to_utc(text: str) -> str:
     """The hour that happens twice in October is taken as its first; one that never happens in March as winter time."""
     return utc_text(datetime.strptime(text, LOCAL_FORMAT).replace(tzinfo=AMSTERDAM, fold=0))

@@ -127,7 +127,7 @@ def _changes(order: Order, world: World) -> list[str]:
 def _workers(world: World) -> int | None:
     """How many workers serve the file; None if that cannot be told any more."""
     state = door.state(world.read().real)
-    return sum(place["name"] != "control" for place in state["crew"]) if state else None
+    return sum(place["name"].startswith("worker ") for place in state["crew"]) if state else None
 
 
 def _crew(workers: int | None) -> str:

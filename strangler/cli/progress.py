@@ -41,13 +41,14 @@ def command(route: str | None, page: Path | None, path: Path, as_json: bool) -> 
     if route is not None and page is not None:
         raise UsageError("--html is of all routes: leave the route out")
     entries = progress.entries(config, path)
+    now = time.time()
     with closing(Store.open(config.store, config.folder, read_only=True)) as store:
         if route is not None:
-            found = progress.decommission(_route(config, route), store, entries)
+            found = progress.decommission(config, _route(config, route), store, entries, now)
             return click.echo(json.dumps(retire.as_json(found))) if as_json else show(console(), record(found))
-        so_far = progress.progress(config, store, entries, time.time())
+        so_far = progress.progress(config, store, entries, now)
         wanted = [each for each in config.routes if each.name in so_far.retired] if page or as_json else []
-        records = [progress.decommission(each, store, entries) for each in wanted]
+        records = [progress.decommission(config, each, store, entries, now) for each in wanted]
     if as_json:
         click.echo(json.dumps({**words.as_json(so_far), "records": [retire.as_json(each) for each in records]}))
     else:

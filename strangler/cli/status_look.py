@@ -59,7 +59,7 @@ def proxy(config: Config, path: Path) -> tuple[Proxy, Metrics | None]:
     except SilentError as error:
         silent = str(error)
     if state is not None:
-        workers = sum(place["name"] != "control" for place in state["crew"])
+        workers = sum(place["name"].startswith("worker ") for place in state["crew"])
         current = bool(state["serving"]) and state["digest"] == snapshot.revision
         return Proxy(state["pid"], workers, current, state["problems"], silent), metrics
     if metrics is not None:

@@ -389,8 +389,9 @@ def _locked(snapshot: Snapshot, wait: Seconds) -> Iterator[None]:
             raise BusyError(snapshot.path, _holder(path))
         time.sleep(_RETRY)
     try:
-        os.ftruncate(file, 0)
-        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):  # on a full disk nobody learns who holds it, and the way down stays open
+            os.ftruncate(file, 0)
+            os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(file)
@@ -432,7 +433,7 @@ def _holder(path: Path) -> str:
 def _unreadable(path: Path, error: OSError) -> str:
     match error.errno:
         case errno.ENOENT | errno.ENOTDIR:
-            return f"{path} is not there: name the file with -c, or write one with `strangler init`"
+            return f"{path} does not exist: write it (README shows five lines), or name another with -c FILE"
         case errno.EISDIR:
             return f"{path} is a folder: name the file in it"
         case errno.ENOTSUP | errno.ENXIO:

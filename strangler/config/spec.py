@@ -258,6 +258,7 @@ GUARD = Section(
     Field("error_increase", percent(), "how much larger modern's error share may be"),
     Field("latency_ratio", number(0.01, 1000), "modern's p95 over legacy's"),
     Field("max_lag", duration(), "how far the data may be behind"),
+    Field("compared_within", duration(), "how long ago the data may have been compared last"),
     Field("quiet", duration(zero=True), "how long legacy must have been unused before a route retires"),
 )
 

@@ -19,6 +19,8 @@ _BYTES_PER_SECOND = 256 * 1024  # of a configuration, that even a busy worker ta
 _LAST = 2.0  # seconds beyond the grace
 _LAST_OF_CONTROL = 10.0  # seconds to compare and store what the last worker left
 
+DATA = -1  # number of the data process: clients are served with it or without it
+
 
 def pause(deaths: int) -> float:
     """Seconds to wait before the next start, after so many deaths in a row: 0, 0.25, 0.5, 1, ... up to SLOWEST."""
@@ -30,7 +32,7 @@ class Place:
     """One place in the crew.
 
     Attributes:
-        number: of the worker, from 1; 0 is the control process.
+        number: of the worker, from 1; 0 is the control process, `DATA` the data process.
         revision: that whoever is here has acknowledged; 0: is not serving yet.
         due: when it must have acknowledged the latest, on the loop's clock.
         deaths: in a row, without a long life between.
@@ -97,7 +99,7 @@ class Crew:
 
     @property
     def workers(self) -> list[Place]:
-        return [place for place in self._places if place.number]
+        return [place for place in self._places if place.number > 0]
 
     @property
     def serving(self) -> bool:
@@ -127,7 +129,7 @@ class Crew:
 
     def tell_control(self, head: Head) -> None:
         for place in self._places:
-            if not place.number and place.child is not None:
+            if place.number == 0 and place.child is not None:
                 place.child.send(head)
 
     def look(self) -> None:
@@ -151,8 +153,8 @@ class Crew:
         self._stopping = True
         if replaced:
             self.tell_control({"do": "retire"})
-        for place in self.workers:
-            if place.child is not None:
+        for place in self._places:
+            if place.number and place.child is not None:
                 place.child.send({"do": "stop", "grace": grace})
         self._loop.after(grace + _LAST, self._kill_workers)
         self._stop_control_when_alone()
@@ -189,12 +191,13 @@ class Crew:
         assert place.child is not None
         allowed = self._patience + len(self._body) / _BYTES_PER_SECOND
         place.due = max(self._loop.now, place.child.heard) + allowed
-        place.child.send({"do": "serve", "revision": self.revision}, self._body)
+        body = b"" if place.number == DATA else self._body  # it has files of its own
+        place.child.send({"do": "serve", "revision": self.revision}, body)
 
     def _heard(self, place: Place, head: Head) -> None:
         if head["is"] == "serving":
             place.revision = head["revision"]
-            self.began = self.began or all(place.revision for place in self._places)
+            self.began = self.began or all(place.revision for place in self._places if place.number != DATA)
             self._changed()
         elif head["is"] == "refused":
             self._refused(head["revision"], f"{place.name}: {head['why']}")
@@ -210,7 +213,7 @@ class Crew:
         """Somebody has died: as asked, or another takes the place, later and later if they die at once."""
         assert place.child is not None
         pid, place.child, place.revision = place.child.pid, None, 0
-        if place.number:
+        if place.number > 0:
             self._bury(place.number)
         if self._stopping:
             self._stop_control_when_alone()
@@ -220,7 +223,7 @@ class Crew:
 
     def _again(self, place: Place, what: str) -> None:
         """Fill a place again, soon."""
-        if not self.began:
+        if not self.began and place.number != DATA:
             self.fallen.append(what)
             return
         place.deaths = 1 if self._loop.now - place.since > CALM else place.deaths + 1

@@ -12,14 +12,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from strangler.control import probe, sums
+from strangler.control import data_document, probe, sums
 from strangler.control.older import Older
 from strangler.control.recorder import RECORDED
 from strangler.control.witness import OTHER
 from strangler.control.witnessed import SERVED
+from strangler.core.data_status import DataStatus, known
 from strangler.core.errors import DatabaseError
 from strangler.core.flip import Flip
-from strangler.core.guard.evidence import Agreement, Covered, Data, DataState, Evidence, Recent
+from strangler.core.guard.evidence import Agreement, Covered, Evidence, Recent
 from strangler.core.guard.judge import Step, judge, step
 from strangler.core.guard.verdict import Judgement
 from strangler.core.journal import unsettled
@@ -36,7 +37,6 @@ ALIVE = 1  # minutes since evidence was written last, beside the current one
 FINE = 2 * DAY  # what is older is counted by the hour
 
 _AGREE, _DIFFER = (Outcome.MATCH, Outcome.IGNORED), (Outcome.MISMATCH, Outcome.CANDIDATE_FAILED)
-_NO_RECONCILING = "reconciling is not part of `serve` yet, so nothing is known of its data"
 
 Probe = Callable[[Upstream], bool | None]
 
@@ -72,9 +72,11 @@ class Look:
         self._older = Older() if older is None else older
         self._health: dict[str, bool | None] = {}
         self._store: Store | None = None
+        self._data: DataStatus | None = None
         self._why = ""
 
     def __enter__(self) -> Look:
+        self._data = data_document.read(self._config)
         try:
             self._store = Store.open(self._config.store, self._config.folder, read_only=True)
         except DatabaseError as error:
@@ -92,7 +94,7 @@ class Look:
         if self._store is None:
             return _unreadable(route, self._why)
         try:
-            return _Known(self._store, self._config, route, self._now, self._older).evidence(kind)
+            return _Known(self._store, self._config, route, self._now, self._older, self._data).evidence(kind)
         except DatabaseError as error:
             return _unreadable(route, str(error))
 
@@ -123,8 +125,9 @@ class _Build:
 class _Known:
     """What the store knows of one route."""
 
-    def __init__(self, store: Store, config: Config, route: Route, now: float, older: Older) -> None:
+    def __init__(self, store: Store, config: Config, route: Route, now: float, older: Older, data: DataStatus | None) -> None:
         self._store, self._config, self._route, self._now, self._older = store, config, route, now, older
+        self._data = data
         self._rules = route.rules
         self._seen = [row for row in store.versions(route.name) if row.rules == self._rules]
         self._began = min((row.first_seen for row in self._seen), default=now)  # of comparing under these rules
@@ -150,7 +153,7 @@ class _Known:
             age=None if last is None else max(self._now - last - MINUTE, 0.0),
             comparing=self._comparing(),
             per_hour=self._per_hour(),
-            data=tuple(Data(mapping, DataState.UNKNOWN, why=_NO_RECONCILING) for mapping in route.data),
+            data=tuple(known(self._data, mapping, self._now, oldest=route.guard.compared_within) for mapping in route.data),
             legacy_quiet=self._quiet() if retiring else None,
             journal_complete=retiring and not unsettled(self._store.journal(route.name)),
         )

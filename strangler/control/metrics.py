@@ -164,7 +164,7 @@ def _of_ledger(route: str, ledger: Ledger) -> Iterator[tuple[str, Sample]]:
 
 
 def _of_state(state: State, version: str, started: float) -> Iterator[tuple[str, Sample]]:
-    workers = [place for place in state["crew"] if place["name"] != "control"]
+    workers = [place for place in state["crew"] if place["name"].startswith("worker ")]
     ready = sum(place["revision"] == state["revision"] for place in workers)
     for name, value in (
         ("config_revision", state["revision"]),

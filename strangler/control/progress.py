@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from strangler.control import data_document
 from strangler.control.flipping.spool import Spool
 from strangler.control.journal import Journal
 from strangler.control.tally import BUCKETS
 from strangler.control.witnessed import SERVED
 from strangler.core import progress as core
 from strangler.core import retire
+from strangler.core.data_status import known
+from strangler.core.guard.evidence import DataState
 from strangler.core.journal import Entry
 from strangler.core.model import Config, Route
 from strangler.core.outcome import Outcome
@@ -40,9 +43,18 @@ def served(store: Store) -> list[Served]:
     return [Served(row.at, row.route, row.stage, upstream, row.total) for row, upstream in rows if upstream and row.total]
 
 
-def decommission(route: Route, store: Store, journal: Sequence[Entry]) -> Decommission:
+def decommission(config: Config, route: Route, store: Store, journal: Sequence[Entry], now: float) -> Decommission:
     """The record of a route. Raises DatabaseError."""
-    return retire.record(route, journal, last_hit(route, store), last_proof(route, store), None)
+    return retire.record(route, journal, last_hit(route, store), last_proof(route, store), open_drift(config, route, now))
+
+
+def open_drift(config: Config, route: Route, now: float) -> tuple[str, ...] | None:
+    """What is known to differ in the route's data, in words; None if that is not known of all of it."""
+    status = data_document.read(config)
+    found = [known(status, mapping, now, oldest=route.guard.compared_within) for mapping in route.data]
+    if any(each.state is DataState.UNKNOWN for each in found):
+        return None
+    return tuple(f"{each.mapping}: {each.why}" for each in found if each.state is DataState.DRIFT)
 
 
 def last_hit(route: Route, store: Store) -> float | None:

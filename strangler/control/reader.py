@@ -17,6 +17,7 @@ from typing import Any
 from strangler.config.file import Snapshot
 from strangler.config.keyfile import IDENTITY
 from strangler.config.load import contents, sound
+from strangler.control import data_document
 from strangler.control.access import check_writable
 from strangler.control.flipping import by_hand
 from strangler.control.flipping.by_hand import Ruling
@@ -77,6 +78,8 @@ def read(
         "store": sha256(config.store.encode()).hexdigest(),  # it may hold a password
         "listen": [astuple(listener.address) for listener in config.listen],
         "schemes": ["https" if listener.tls else "http" for listener in config.listen],
+        "mappings": list(config.mappings),
+        "data": str(data_document.path_of(config)),
         "admin": astuple(config.admin.address),
         "admin.tls": astuple(config.admin.tls) if config.admin.tls else None,
         "held": _pack(kept.listen),

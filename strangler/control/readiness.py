@@ -15,7 +15,7 @@ def reasons_not_ready(state: Mapping[str, Any]) -> list[str]:
         return ["starting: the supervisor has not said anything yet"]
     reasons = ["stopping: requests in flight are being finished"] if state["stopping"] else []
     for place in state["crew"]:
-        if place["name"] == "control":
+        if not place["name"].startswith("worker "):
             continue
         if not place["revision"]:
             reasons.append(f"{place['name']} does not serve yet")

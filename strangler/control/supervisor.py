@@ -22,7 +22,7 @@ from strangler.control import console, runtime
 from strangler.control.callers import Callers
 from strangler.control.cells import new_arena
 from strangler.control.child import python
-from strangler.control.crew import Crew, Equipment
+from strangler.control.crew import DATA, Crew, Equipment
 from strangler.control.frames import Head
 from strangler.control.holdings import Holdings
 from strangler.control.loop import Loop
@@ -158,6 +158,9 @@ class Supervisor:
         settings["instance"] = sha256(f"{socket.gethostname()}:{self._order.path.resolve()}".encode()).hexdigest()[:16]
         inherited = [self._arena, self._pairs.fileno(), *admin]
         self._crew.hire("control", 0, "strangler.web.admin", Equipment(settings, inherited))
+        if self._plan["mappings"]:
+            settings = {"files": self._plan["mappings"], "document": self._plan["data"]}
+            self._crew.hire("data", DATA, "strangler.cli.data_process", Equipment(settings))
         self._loop.after(LOOK_SECONDS, self._look)
 
     def _serve(self, heir: Heir | None) -> None:
@@ -216,7 +219,9 @@ class Supervisor:
         for message in head["missed"]:
             if message not in before.get("missed", ()):
                 self._say(f"not in this version yet: {message}")
-        changed = [key for key in ("listen", "admin", "admin.tls", "workers", "store") if before and before[key] != head[key]]
+        changed = [
+            key for key in ("listen", "admin", "admin.tls", "workers", "store", "mappings") if before and before[key] != head[key]
+        ]
         if changed:
             self._say(f"{' and '.join(changed)} in the file changed: `strangler serve --takeover` puts that into effect")
 

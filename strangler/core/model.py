@@ -363,7 +363,12 @@ class Redact:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The evidence a flip needs; `quiet` is how long legacy must have been unused before a route retires."""
+    """The evidence a flip needs.
+
+    Attributes:
+        max_lag: how far the data may be behind; `compared_within`: how long ago they may have been compared last.
+        quiet: how long legacy must have been unused before a route retires.
+    """
 
     match_rate: Share = Share(0.999)
     confidence: Share = Share(0.95)
@@ -371,6 +376,7 @@ class Guard:
     error_increase: Share = Share(0.005)
     latency_ratio: float = 1.5
     max_lag: Seconds = Seconds(5)
+    compared_within: Seconds = Seconds(26 * 3600)
     quiet: Seconds = Seconds(30 * 86400)
 
 

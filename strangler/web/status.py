@@ -81,6 +81,6 @@ def _proxy(desk: Desk) -> Proxy:
     state = door.state(snapshot.real)
     if state is None:
         return Proxy(workers=desk.control.settings["slots"])
-    workers = sum(place["name"] != "control" for place in state["crew"])
+    workers = sum(place["name"].startswith("worker ") for place in state["crew"])
     current = bool(state["serving"]) and state["digest"] == snapshot.revision
     return Proxy(state["pid"], workers, current, state["problems"])

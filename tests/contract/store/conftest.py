@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from strangler.store.store import Store
-from tests.contract.store.postgresql import VARIABLE, Server, serving
+from tests.servers.postgresql import VARIABLE, Server, serving
 
 Open = Callable[..., Store]
 

@@ -17,7 +17,7 @@ from strangler.store.recording import Memory, Recorder
 from strangler.store.store import Store
 from tests.contract.store.conftest import administer
 from tests.contract.store.given import MINUTE, NOW, counted, example, stratum, with_examples
-from tests.contract.store.postgresql import Server
+from tests.servers.postgresql import Server
 
 
 @pytest.fixture

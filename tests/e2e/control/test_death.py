@@ -105,6 +105,7 @@ async def test_the_next_start_does_not_wait_for_the_last_child_to_go(serving: Se
     await serving.start()
     serving.process.kill()
     await serving.start()
+    assert (await serving.state(lambda state: state["ready"]))["revision"] == 1
 
 
 async def test_a_crash_loop_slows_down_and_is_said(serving: Serving) -> None:

@@ -6,7 +6,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import httpx
 import pytest
@@ -193,3 +196,31 @@ class TestByHand:
         assert await answers(serving, 4) == {"legacy"}
         assert told(world)[-1] == "shop: legacy → modern abandoned (anna)"
         assert serving.file.read_text() == text + more.replace("STAGE", "modern"), "the edit is still theirs"
+
+
+async def test_the_way_down_is_open_on_a_disk_that_is_really_full(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], capture_output=True).returncode:
+        pytest.skip("no file system of its own can be mounted here")
+    try:
+        serving.folder = folder
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+        serving.write(stage="modern", reload="guarded")
+        await serving.start()
+        await serving.until((folder / "admin.token").exists)
+        with suppress(OSError), (folder / "fill").open("wb") as file:
+            while True:
+                file.write(bytes(4096))
+                file.flush()
+        world = world_of(serving)
+        done = await carry_out(DOWN, world)
+        assert (done.effect, await answers(serving, 20)) == (Effect.LIVE, {"legacy"})
+        (folder / "fill").unlink()
+        await asyncio.to_thread(keep, world, create=True)
+        assert BACK in told(world)
+    finally:
+        await serving.close()
+        subprocess.run(["umount", "-l", str(folder)], check=True)

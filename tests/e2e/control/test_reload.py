@@ -35,7 +35,8 @@ async def test_a_changed_file_is_taken_up_without_being_told(serving: Serving) -
     await serving.start()
     serving.write(stage="modern")
     await serving.line("took up the changed file, 1 routes")
-    await serving.state(lambda state: state["revision"] == 2)
+    state = await serving.state(lambda state: state["revision"] == 2)
+    assert state["problems"] == ""
 
 
 async def test_a_broken_file_is_refused_whole_and_everywhere_said(serving: Serving) -> None:

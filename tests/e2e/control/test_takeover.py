@@ -78,7 +78,7 @@ async def test_a_successor_that_is_killed_while_it_starts_changes_nothing(servin
 
 async def test_without_anybody_to_take_over_from_it_just_starts(serving: Serving) -> None:
     await serving.start("--takeover")
-    await serving.state(lambda state: state["ready"])
+    assert (await serving.state(lambda state: state["ready"]))["revision"] == 1
 
 
 async def test_the_new_one_brings_listeners_and_drops_others(serving: Serving) -> None:
@@ -103,7 +103,7 @@ async def test_the_new_one_is_a_full_successor(serving: Serving) -> None:
     third = await serving.start("--takeover")
     third.send_signal(signal.SIGTERM)
     assert await serving.end(third) == 0
-    assert not serving.runtime.exists()
+    await serving.until(lambda: not serving.runtime.exists())
 
 
 async def test_a_signal_starts_the_successor_and_the_service_manager_is_told(serving: Serving) -> None:

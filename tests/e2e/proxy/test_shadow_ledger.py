@@ -214,8 +214,7 @@ async def test_a_loop_that_is_late_drops_copies_first(opened_stand: Open, monkey
     assert stand.modern.untouched
 
 
-async def test_many_copies_are_sent_in_several_turns(opened_stand: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shadowing, "AT_ONCE", 2)
+async def test_many_copies_are_sent_in_several_turns(opened_stand: Open) -> None:
     stand: Stand = await opened_stand()
     stand.shadowing._serving = True  # nobody serves the queue yet
     client = await stand.scene.dial()
@@ -224,7 +223,7 @@ async def test_many_copies_are_sent_in_several_turns(opened_stand: Open, monkeyp
         await client.message()
     stand.candidate(CANDIDATE)
     stand.shadowing._serve()
-    assert (len(stand.shadowing._legs), len(stand.shadowing._queue)) == (2, 5)
+    assert (len(stand.shadowing._legs), len(stand.shadowing._queue)) == (shadowing.FEW, 7 - shadowing.FEW)
     await stand.ledger.close()
     assert len(stand.ledger.pairs) == 7
 

@@ -184,7 +184,8 @@ class Builder:
             noise=self.noise,
             redact=self.redact,
             guard=lambda: self.some(
-                match_rate=self.percent, confidence="95%", coverage="90%", error_increase="1%", latency_ratio=1.5, max_lag="5s"
+                match_rate=self.percent, confidence="95%", coverage="90%", error_increase="1%", latency_ratio=1.5, max_lag="5s",
+                compared_within="26h",
             ),
             ladder=lambda: self.some(auto=self.rng.choice([True, False]), steps=["1%", "12.5%", "100%"], dwell=self.duration),
         )  # fmt: skip

@@ -306,9 +306,9 @@ class TestFailure:
         (tmp_path / "circle").symlink_to("circle")
         (tmp_path / "dangling").symlink_to("nowhere")
         for place, message in {
-            tmp_path / "missing": "is not there: name the file with -c",
-            tmp_path / "dangling": "is not there: name the file with -c",
-            tmp_path / "pipe" / "x": "is not there: name the file with -c",
+            tmp_path / "missing": "does not exist: write it",
+            tmp_path / "dangling": "does not exist: write it",
+            tmp_path / "pipe" / "x": "does not exist: write it",
             tmp_path: "is a folder: name the file in it",
             tmp_path / "pipe": "is not a regular file",
             Path("/dev/null"): "is not a regular file",

@@ -88,5 +88,7 @@ def test_a_reader_never_sees_half_a_burial(arena: int, monkeypatch: pytest.Monke
 def test_without_memfd_a_file_without_a_name_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "memfd_create")
     descriptor = cells.new_arena(1)
-    Region(descriptor, 0).row(("reason", "x"))
+    region = Region(descriptor, 0)
+    region.cells[region.row(("reason", "x"))] = 3
+    assert region.cells[region.row(("reason", "x"))] == 3
     os.close(descriptor)

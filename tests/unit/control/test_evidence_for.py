@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from strangler.control import tally
+from strangler.control import data_document, tally
 from strangler.control.evidence_for import Look, judgements
 from strangler.control.older import Older
 from strangler.control.recorder import RECORDED
 from strangler.control.witnessed import ARM_CELLS, COMPARABLE, ERRORS, FAILURES, SERVED, bucket
+from strangler.core.data_status import DataStatus, MappingStatus, encode
 from strangler.core.flip import Flip, Place
 from strangler.core.guard.evidence import Agreement, Covered, DataState, Evidence, Failures
 from strangler.core.guard.judge import Step
@@ -31,6 +32,7 @@ UPSTREAMS = {
     "modern": Upstream(Url("http", "h", 2), version="header:x-build", health=Health("/healthz")),
 }
 UP = Flip("shop", Place(Stage.SHADOW), Place(Stage.CANARY, Share(0.01)))
+CLEAN = MappingStatus(DataState.CLEAN, "", 0.5, NOW - 600)
 RETIRE = Flip("shop", Place(Stage.MODERN), Place(Stage.RETIRED))
 
 
@@ -260,11 +262,43 @@ def test_a_flip_that_is_not_settled_keeps_a_route_from_retiring(kept: Kept) -> N
     assert kept.evidence(Step.RETIRE).journal_complete
 
 
-def test_nothing_is_known_of_mappings(kept: Kept) -> None:
+def test_nothing_is_known_of_mappings_before_the_data_process_speaks(kept: Kept) -> None:
     kept.pairs(5)
     (found,) = kept.evidence(route=replace(ROUTE, data=("orders",))).data
     assert (found.mapping, found.state) == ("orders", DataState.UNKNOWN)
-    assert "not part of `serve` yet" in found.why
+    assert "the data process has said nothing" in found.why
+
+
+@pytest.mark.parametrize(
+    ("document", "state"),
+    [
+        (encode(DataStatus(NOW - 2, {"orders": CLEAN})), DataState.CLEAN),
+        (encode(DataStatus(NOW - 2, {"orders": replace(CLEAN, state=DataState.DRIFT)})), DataState.DRIFT),
+        (encode(DataStatus(NOW - 60, {"orders": CLEAN})), DataState.UNKNOWN),
+        (encode(DataStatus(NOW - 2, {"orders": replace(CLEAN, compared_at=NOW - 27 * 3600)})), DataState.UNKNOWN),
+        (b"half of a docum", DataState.UNKNOWN),
+    ],
+)
+def test_what_the_data_process_says_of_mappings_is_evidence_while_it_is_fresh(
+    kept: Kept, document: bytes, state: DataState
+) -> None:
+    kept.pairs(5)
+    data_document.path_of(kept.config).write_bytes(document)
+    (found,) = kept.evidence(route=replace(ROUTE, data=("orders",))).data
+    assert found.state is state
+
+
+@pytest.mark.parametrize(
+    ("store", "path"),
+    [
+        ("sqlite:///strangler.db", "/etc/shop/strangler.data.json"),
+        ("sqlite:///kept/of.shop.db", "/etc/shop/kept/of.shop.data.json"),
+        ("sqlite:////var/lib/s.db?mode=rwc", "/var/lib/s.data.json"),
+        ("postgresql+psycopg://u:p@h/s", "/etc/shop/strangler.data.json"),
+    ],
+)
+def test_the_document_lies_beside_the_store(store: str, path: str) -> None:
+    assert str(data_document.path_of(Config(UPSTREAMS, store=store, folder="/etc/shop"))) == path
 
 
 def good(kept: Kept) -> None:

@@ -109,7 +109,9 @@ def test_a_lock_on_a_file_that_was_removed_meanwhile_is_no_lock(folder: Path) ->
     waiting = os.open(first.path, os.O_RDWR)
     first.release()
     fcntl.flock(waiting, fcntl.LOCK_EX)  # too late: the file has no name any more
-    runtime.lock(ADDRESS).release()
+    second = runtime.lock(ADDRESS)
+    assert os.path.exists(second.path)
+    second.release()
     os.close(waiting)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from strangler.core.model import Match, Route
 from strangler.core.template import parse_template
-from strangler.proxy.shadowing import MOST_KNOWN, WINDOW, Lane
+from strangler.proxy.shadowing import AT_ONCE, FEW, MOST_KNOWN, WINDOW, Lane, sent_in_a_turn
 
 ROUTE = Route(0, "r", Match(parse_template("/{all...}")))
 
@@ -51,3 +51,11 @@ def test_a_new_build_of_modern_is_told_everything_anew() -> None:
         True,
         True,
     ]
+
+
+def test_a_turn_of_the_loop_sends_a_part_of_what_waits_and_all_of_it_in_the_end() -> None:
+    assert [sent_in_a_turn(waiting) for waiting in (0, 1, FEW, 10, 40, 10_000)] == [0, 1, FEW, FEW, 10, AT_ONCE]
+    waiting, turns = 1000, 0
+    while waiting:
+        waiting, turns = waiting - sent_in_a_turn(waiting), turns + 1
+    assert turns < 40
