@@ -1,0 +1,1 @@
+"""Every key of a mapping once through the applier, chunk by chunk."""

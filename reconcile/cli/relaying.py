@@ -1,0 +1,166 @@
+"""Commands around the relay: run it, look after what it has given up, and see how everything stands."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import reconcile as api
+from reconcile.cli import options, screen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reconcile.relaying.relay import Step
+    from reconcile.reports.standing import Standing
+
+EVERY = 5.0  # seconds between two lines of a relay that runs
+
+
+@click.command(help="Copy what is captured until Ctrl-C. Any number of relays may run at once; `strangler serve` runs one.")
+@options.mappings
+@options.file
+@click.option("--once", is_flag=True, help="One round only.")
+@click.option("--until-idle", is_flag=True, help="Until nothing is on its way any more.")
+@options.json
+def relay(names: tuple[str, ...], path: str, once: bool, until_idle: bool, as_json: bool) -> None:
+    plan = options.load(path)
+    tally = _Tally(quiet=as_json)
+    with screen.stopping() as stop:
+        api.relay(plan, options.chosen(plan, names), stop=stop, once=once, until_idle=until_idle, on_step=tally)
+    if as_json:
+        screen.show_json(tally.document())
+    else:
+        click.echo(tally.line())
+
+
+class _Tally:
+    """What all rounds did together; now and then a line, and every trouble once."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet, self._told, self._shown = quiet, set[str](), time.monotonic()
+        self._counts = dict.fromkeys(("collected", "done", "inserted", "updated", "deleted", "unchanged"), 0)
+
+    def __call__(self, step: Step) -> None:
+        found = {"collected": step.collected, "done": step.done, **step.counts.document()}
+        self._counts = {name: count + found[name] for name, count in self._counts.items()}
+        for where, words in step.troubles.items():
+            if (line := f"{where}: {words}") not in self._told:
+                self._told.add(line)
+                click.echo(line, err=True)
+        if not self._quiet and not step.is_idle and time.monotonic() - self._shown >= EVERY:
+            self._shown = time.monotonic()
+            click.echo(self.line())
+
+    def line(self) -> str:
+        return ", ".join(f"{count:,} {name}" for name, count in self._counts.items())
+
+    def document(self) -> dict[str, Any]:
+        return {**self._counts, "troubles": sorted(self._told)}
+
+
+@click.command(help="Go on with a mapping that was halted because too many rows would have been deleted.")
+@click.argument("mapping")
+@click.option("--max-deletes", type=click.IntRange(0), default=0, show_default=True, help="So many may go within the next hour.")
+@options.file
+def resume(mapping: str, path: str, max_deletes: int) -> None:
+    api.resume(options.load(path), mapping, max_deletes)
+    click.echo(f"{mapping}: goes on; up to {max_deletes:,} rows may be deleted within the hour, beside what the budget allows")
+
+
+@click.group(help="Dead letters: keys that the relay has given up. They are drift until they are dealt with.")
+def dead() -> None:
+    pass
+
+
+@dead.command("list", help="All of them, oldest first. Exit 3 if there are any.")
+@options.mappings
+@options.file
+@options.json
+@click.pass_context
+def list_(context: click.Context, names: tuple[str, ...], path: str, as_json: bool) -> None:
+    found = api.dead_letters(options.load(path), names)
+    if as_json:
+        screen.show_json([letter.document() for letter in found])
+    elif found:
+        rows = [(each.mapping, each.key, str(each.attempts), screen.ago(each.age), each.error) for each in found]
+        screen.show_table(("mapping", "key", "attempts", "age", "why"), rows)
+        click.echo("Next: mend what is said there, then `dead retry MAPPING`; or `dead skip MAPPING KEY --reason …`.")
+    else:
+        click.echo("no dead letters")
+    context.exit(3 if found else 0)
+
+
+@dead.command(help="One of them. The parts of a composite KEY are separated by commas.")
+@click.argument("mapping")
+@click.argument("key")
+@options.file
+@options.json
+def show(mapping: str, key: str, path: str, as_json: bool) -> None:
+    plan = options.load(path)
+    found = api.show_dead(plan, mapping, options.split_keys(plan, mapping, (key,))[0]).document()
+    if as_json:
+        screen.show_json(found)
+    else:
+        for name, value in found.items():
+            click.echo(f"{name:<9} {screen.ago(value) if name == 'age' else value}")
+
+
+@dead.command(help="Try one again at once, or all of a mapping's.")
+@click.argument("mapping")
+@click.argument("key", required=False)
+@options.file
+def retry(mapping: str, key: str | None, path: str) -> None:
+    plan = options.load(path)
+    count = api.retry_dead(plan, mapping, None if key is None else options.split_keys(plan, mapping, (key,))[0])
+    click.echo(f"{mapping}: {count:,} to be tried again by the next relay")
+
+
+@dead.command(help="Let one go. Its row stays as it is, and is drift, until it changes again or is repaired.")
+@click.argument("mapping")
+@click.argument("key")
+@click.option("--reason", required=True, help="Why; it is kept for whoever finds the drift.")
+@options.file
+def skip(mapping: str, key: str, reason: str, path: str) -> None:
+    plan = options.load(path)
+    letter = api.skip_dead(plan, mapping, options.split_keys(plan, mapping, (key,))[0], reason)
+    click.echo(f"{mapping} {letter.key}: let go")
+
+
+@click.command(help="How every mapping stands, and what to do next. Exit 3 if one is not clean or not known.")
+@options.mappings
+@options.file
+@options.json
+@click.pass_context
+def status(context: click.Context, names: tuple[str, ...], path: str, as_json: bool) -> None:
+    found = api.standings(options.load(path), names)
+    if as_json:
+        screen.show_json({"mappings": [each.document() for each in found]})
+    else:
+        _show_standings(found)
+    context.exit(0 if all(each.status.state == "clean" for each in found) else 3)
+
+
+_COLUMNS = ("mapping", "owner", "changes", "lag", "waiting", "oldest", "dead", "backfill", "last verdict")
+
+
+def _show_standings(found: Sequence[Standing]) -> None:
+    screen.show_table(_COLUMNS, [_row(each) for each in found])
+    todo = [(each.mapping, each.next) for each in found if each.next]
+    for mapping, words in todo:
+        click.echo(f"{mapping}: {words}")
+    if not todo:
+        click.echo("nothing to do: all are clean, and their changes are followed")
+
+
+def _row(each: Standing) -> tuple[str, ...]:
+    changes = each.captured if each.captured != "installed" else "known" if each.known else "unknown"
+    verdict = "never compared" if each.verdict is None else str(each.verdict).replace("_", " ")
+    age = "" if each.compared_at is None else f", {screen.ago(time.time() - each.compared_at)} ago"
+    backfill = each.backfill if each.backfill in ("", "done") else f"{each.backfill} {each.backfilled:.0%}"
+    waiting = f"{each.waiting:,}" + (f" ({each.deferred:,} deferred)" if each.deferred else "")
+    lag, oldest = ("–" if found is None else screen.ago(found) for found in (each.lag, each.oldest))
+    owner = f"{each.owner} ({each.epoch})"
+    return each.mapping, owner, changes, lag, waiting, oldest, f"{each.dead:,}", backfill or "–", verdict + age

@@ -1,0 +1,1 @@
+"""Both sides of a mapping compared: digests, narrowing, verdicts. Nothing here writes to either side."""
