@@ -134,17 +134,17 @@ def test_the_samples_know_nothing_of_strangler():
 @pytest.mark.parametrize(
     ("dependency", "where"),
     [
-        ("yaml", {"strangler.config.document", "reconcile.document", "sample_modern.planted"}),
+        ("yaml", {"strangler.config.document", "reconcile.mapping.document", "sample_modern.planted"}),
         ("httptools", {"strangler.proxy"}),
         ("uvloop", {"strangler.proxy", "strangler.control.worker", "strangler.web.admin"}),  # where a process starts
         ("mitmproxy", {"strangler.engines"}),
         ("lxml", {"strangler.evidence.trees"}),
         ("brotli", {"strangler.evidence.coding"}),
         ("backports.zstd", {"strangler.evidence.coding"}),
-        ("apscheduler", {"strangler.control"}),
+        ("apscheduler", {"strangler.control", "reconcile.jobs"}),
         ("click", {"strangler.cli", "reconcile.cli"}),
         ("rich", {"strangler.cli", "strangler.demo", "reconcile.cli"}),
-        ("jinja2", {"strangler.web", "sample_legacy", "sample_modern"}),
+        ("jinja2", {"strangler.web", "reconcile.reports", "sample_legacy", "sample_modern"}),
         ("alembic", {"strangler.store"}),
         ("sqlalchemy", {"strangler.store", "reconcile", "sample_legacy", "sample_modern"}),
     ],

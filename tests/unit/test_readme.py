@@ -9,6 +9,8 @@ from typing import Any
 import click
 import pytest
 
+import reconcile
+from reconcile.cli.main import data
 from strangler.cli.main import COMMANDS, cli
 from strangler.config.load import read
 from strangler.config.spec import FILE
@@ -20,7 +22,8 @@ from strangler.core.spec.section import Either, ListOf, MapOf, Section
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
-YAML = [text for language, text in BLOCKS if language == "yaml"]
+YAML = [text for language, text in BLOCKS if language == "yaml" and "\ndatabases:" not in text]
+MAPPINGS = [text for language, text in BLOCKS if language == "yaml" and "\ndatabases:" in text]
 COMMAND_LINES = [
     line[2:] for language, text in BLOCKS if language == "console" for line in text.splitlines() if line.startswith("$ ")
 ]
@@ -34,6 +37,18 @@ def test_the_ladder_is_drawn_from_the_table() -> None:
 def test_every_configuration_shown_is_sound(text: str) -> None:
     outcome = read(text.encode(), {}, ROOT)
     assert [problem for problem in outcome.problems if not problem.warning] == []
+
+
+@pytest.mark.parametrize("text", MAPPINGS, ids=range(len(MAPPINGS)))
+def test_every_mapping_shown_is_sound(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "mappings.yaml"
+    file.write_text(text, encoding="utf-8")
+    assert reconcile.load(file, {"DB_USER": "me", "DB_PASSWORD": "secret"}).names == ("customers", "order_totals")
+
+
+def test_every_command_of_the_data_side_is_shown() -> None:
+    missing = [name for name in data.commands if not re.search(rf"strangler data {name}\b", README)]
+    assert missing == []
 
 
 def test_the_full_example_shows_every_key() -> None:

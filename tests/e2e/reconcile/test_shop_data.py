@@ -68,7 +68,8 @@ def type_(capsys: pytest.CaptureFixture[str]):
 
 
 def test_customers_from_nothing_to_clean_to_drift_to_clean(shop: Shop, type_):
-    assert type_("check") == (0, "mappings.yaml: no problems\n", "")
+    code, out, _ = type_("check")
+    assert (code, out.splitlines()[-1]) == (0, "mappings.yaml: 0 problems, 1 warning")
 
     code, out, _ = type_("reconcile", "customers")
     assert (code, out.splitlines()[0]) == (3, "customers: drift")
@@ -88,7 +89,7 @@ def test_customers_from_nothing_to_clean_to_drift_to_clean(shop: Shop, type_):
     shop.old("UPDATE customer SET deleted = 1 WHERE cust_no = 20")
 
     code, out, _ = type_("reconcile", "customers", "--json", "--chunk", "5")
-    report = json.loads(out)
+    (report,) = json.loads(out)["mappings"]
     assert (code, report["verdict"], report["covered"]) == (3, "drift", True)
     assert [(each["kind"], each["key"], each["columns"]) for each in report["differences"]] == [
         ("changed", [1], ["email", "status"]),
@@ -119,9 +120,8 @@ def test_one_row_by_hand(shop: Shop, type_):
 
 
 def test_a_backfill_leaves_what_the_new_shops_own_seed_leaves(shop: Shop, type_, tmp_path: Path):
-    for mapping in ("customers", "products", "orders", "order_items"):
-        assert type_("backfill", mapping)[0] == 0
-        assert type_("reconcile", mapping)[0] == 0
+    assert type_("backfill")[0] == 0
+    assert type_("reconcile")[0] == 0
     own = create_engine(f"sqlite:///{tmp_path / 'own.db'}")
     seed.prepare(own, facts.load(), seed.TABLES)
     own.dispose()
@@ -140,7 +140,7 @@ def test_an_emptied_old_shop_deletes_nothing_and_is_not_clean(shop: Shop, type_)
     assert (code, out) == (3, "")
     assert err.startswith(f"Error: customers: the old side has no rows, and the new side has {CUSTOMERS}")
     code, out, _ = type_("reconcile", "customers")
-    assert (code, out.splitlines()[0].split(",")[0]) == (3, "customers: cannot say: the old side has no rows")
+    assert (code, out.splitlines()[0].split(",")[0]) == (5, "customers: cannot say: the old side has no rows")
     assert shop.new("SELECT count(*) FROM customers") == [(CUSTOMERS,)]
 
 
@@ -156,7 +156,7 @@ def test_a_code_that_nobody_mapped_is_named(shop: Shop, type_):
     [
         (("reconcile", "custmers"), 2, "did you mean 'customers'?"),
         (("backfill", "customers", "-c", "nothing.yaml"), 2, "nothing.yaml: cannot be read: No such file or directory"),
-        (("backfill",), 2, "Missing argument 'MAPPING'"),
+        (("apply", "customers"), 2, "Missing argument 'KEY...'"),
         (("backfill", "customers", "--max-delete-share", "5"), 2, "write 5%"),
         (("apply", "customers", "one"), 2, "the key 'one' of old.customer is not a whole number"),
     ],
@@ -171,14 +171,15 @@ def test_mistakes_on_the_command_line(shop: Shop, type_, words, code, message):
 def test_problems_of_the_file_are_jumped_to(shop: Shop, type_):
     file = shop.folder / "mappings.yaml"
     file.write_text(file.read_text("utf-8").replace("convert: cents }", "convert: cent }", 1), "utf-8")
+    line = next(number for number, text in enumerate(file.read_text("utf-8").splitlines(), 1) if "convert: cent }" in text)
     for words in (("backfill", "products"), ("reconcile", "customers")):
         code, _, err = type_(*words)
         assert code == 2
-        assert err.startswith("mappings.yaml:45:44: mappings[1].columns.price_cents.convert: 'cent' is not one of")
+        assert err.startswith(f"mappings.yaml:{line}:44: mappings[2].columns.price_cents.convert: 'cent' is not one of")
     code, out, _ = type_("check")
     assert (code, out.splitlines()[-1]) == (2, "mappings.yaml: 1 problem, 0 warnings")
     code, out, _ = type_("check", "--json")
-    assert (code, json.loads(out)[0]["line"]) == (2, 45)
+    assert (code, json.loads(out)[0]["line"]) == (2, line)
 
 
 def test_databases_that_are_not_there(shop: Shop, type_, monkeypatch):
@@ -196,7 +197,7 @@ def test_the_python_api_of_the_docstring(shop: Shop):
     assert (counts.inserted, seen[-1].rows) == (CUSTOMERS, CUSTOMERS)
     assert reconcile.reconcile(plan, "customers").clean
     assert reconcile.apply(plan, "customers", [(7,), (8,)]).unchanged == 2
-    assert reconcile.check("mappings.yaml", os.environ) == []
+    assert all(problem.warning for problem in reconcile.check("mappings.yaml", os.environ))
 
 
 def test_help_and_import_stay_light():

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import reconcile
+from reconcile.comparing.recheck import Patience
 
 
 @dataclass
@@ -56,6 +57,8 @@ class World:
         return reconcile.backfill(self.plan, "things", **options)
 
     def reconcile(self, **options: Any):
+        options.setdefault("patience", Patience(settle=0.0))  # nobody writes meanwhile
+        options.setdefault("record", False)
         return reconcile.reconcile(self.plan, "things", **options)
 
     def apply(self, *keys: tuple[Any, ...], **options: Any):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile.chunk import Chunk, tile
+from reconcile.databases.chunk import Chunk, tile
 
 NUMBERS = st.tuples(st.integers(-5, 5)) | st.tuples(st.integers(-(2**63), 2**63 - 1))
 PAIRS = st.tuples(st.integers(-3, 3), st.text("ab", max_size=2))

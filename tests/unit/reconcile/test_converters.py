@@ -1,12 +1,14 @@
 """Converters, as tables: what goes in, what comes out, what is refused."""
 
 from collections import Counter
+from datetime import date, datetime
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
-from reconcile.convert import CONVERTERS, NEVER, TWICE
-from reconcile.kind import TEXT
+from reconcile.mapping.convert import CONVERTERS, NEVER, TWICE
+from reconcile.mapping.kind import TEXT
 
 
 def convert(name: str, value: object, zone: str | None = None) -> tuple[object, list[str]]:
@@ -87,6 +89,37 @@ def test_bool(word: object, expected: bool):
     assert convert("bool", word)[0] is expected
 
 
+@pytest.mark.parametrize(("text", "expected"), [(" a b\t", "a b"), ("\u00a0", ""), ("", ""), (5, 5)])
+def test_trim(text: object, expected: object):
+    assert convert("trim", text)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "written", ["2024-02-29", "2024-02-29 23:59:59", "2024-02-29T00:00:00Z", date(2024, 2, 29), datetime(2024, 2, 29, 5)]
+)
+def test_date(written: object):
+    assert convert("date", written)[0] == date(2024, 2, 29)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "6BA7B810-9dad-11d1-80b4-00c04fd430c8",
+        "6ba7b8109dad11d180b400c04fd430c8",
+        UUID(int=0x6BA7B8109DAD11D180B400C04FD430C8).bytes,
+    ],
+)
+def test_uuid(written: object):
+    assert convert("uuid", written)[0] == UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "expected"), [(0, "1970-01-01T00:00:00Z"), (1_700_000_000_123, "2023-11-14T22:13:20.123000Z")]
+)
+def test_epoch_milliseconds(milliseconds: object, expected: str):
+    assert TEXT.fit(convert("epoch_milliseconds", milliseconds)[0]) == expected
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -95,6 +128,13 @@ def test_bool(word: object, expected: bool):
         ("local_time", "", "not a local time"),
         ("local_time", 5, "not a local time"),
         ("local_time", "2024-01-01 00:00:00+02:00", "already says its offset"),
+        ("local_time", "0001-01-01 00:00:00", "outside the years"),
+        ("date", "today", "neither a date nor a moment"),
+        ("date", 5, "neither a date nor a moment"),
+        ("uuid", "6ba7b810", "not a UUID"),
+        ("uuid", b"123", "not a UUID"),
+        ("cents", Decimal("19.990001"), "more than 2 decimal places"),
+        ("epoch_milliseconds", 10**18, "outside the years"),
         ("epoch_seconds", "soon", "not a number"),
         ("epoch_seconds", float("nan"), "not a number"),
         ("epoch_seconds", 10**15, "outside the years"),
@@ -104,7 +144,7 @@ def test_bool(word: object, expected: bool):
         ("cents", "€ 5", "not a number"),
         ("cents", b"5", "not a number"),
         ("cents", True, "not a number"),
-        ("cents", 1e30, "not a number of that size"),
+        ("cents", "1e9999", "not a number of that size"),
         ("bool", 2, "neither true nor false"),
         ("bool", "J", "neither true nor false"),
     ],

@@ -80,7 +80,7 @@ def test_everything_that_the_design_shows_is_read(read):
     assert customers.back.delete is not None
     assert customers.back.delete.set == {"deleted": "1"}
     assert customers.one_way == "accepted"
-    assert orders.source.captured_from == {"orders": "no", "order_line": "order_no"}
+    assert orders.source.captured_from == {"orders": ("no",), "order_line": ("order_no",)}
     assert plan.outbox is not None
     assert [sink.name for sink in plan.outbox.sinks] == ["billing", "bus"]
     assert plan.outbox.sinks[0].start == "now"
@@ -99,7 +99,7 @@ def test_the_names_are_known_whatever_else_is_wrong(tmp_path: Path):
 
 
 def test_the_worked_example_is_right():
-    assert reconcile.mapping_names("mappings.yaml") == ("customers", "products", "orders", "order_items")
+    assert reconcile.mapping_names("mappings.yaml")[0] == "customers"
     assert reconcile.load("mappings.yaml", {"NEW_DATABASE": "sqlite:///x.db"}).databases["new"].url == "sqlite:///x.db"
 
 
@@ -126,6 +126,34 @@ def test_the_worked_example_is_right():
         ("COLUMN", "{column: c, convert: cent}", "7: mappings[0].columns.x.convert: 'cent' is not one of"),
         ("COLUMN", "{column: c, map: {a: b, a: c}}", "7: mappings[0].columns.x.map.a: stands twice"),
         ("COLUMN", "{python: 'm:f'}", "7: mappings[0].columns.x: `python` and `needs` go together"),
+        (
+            "table: t, key: k",
+            "query: q, key: [k, j], captured_from: {t: [k, j], s: k}",
+            "5: mappings[0].from.captured_from.s: names 1 columns, from.key has 2: name those that carry it, in its order",
+        ),
+        (
+            "table: t, key: k}",
+            "query: q, key: k, captured_from: {t: k}}\n    back: {columns: {c: x}}",
+            "6: mappings[0].back: needs `from.table`: nobody can tell where rows of a query go",
+        ),
+        (
+            "COLUMN}",
+            "c}\n    back: {columns: {k: x}}",
+            "8: mappings[0].back.columns.k: is the key, and must take the new one unch",
+        ),
+        (
+            "COLUMN}",
+            "c}\n    back: {columns: {c: x}, defaults: {c: 1}}",
+            "8: mappings[0].back.defaults.c: stands under `columns`",
+        ),
+        ("COLUMN}", "c}\n    back: {columns: {c: {sql: ' '}}}", "8: mappings[0].back.columns.c.sql: is empty"),
+        ("COLUMN}", "c}\n    back: {columns: {c: x}, delete: {}}", "8: mappings[0].back.delete: `set` is missing"),
+        ("COLUMN}", "c}\n    back: {defaults: {c: x}}", "8: mappings[0].back: `columns` is missing"),
+        (
+            "COLUMN}",
+            "{python: 'm.f', needs: [c]}}",
+            "7: mappings[0].columns.x.python: 'm.f' is not a Python function: write MODULE:FU",
+        ),
         ("version: 1", "version: 2", "1: version: '2' is not a version this reader knows: write 1"),
         ("sqlite:///o.db", "o.db", "2: databases.old: is not a database address"),
         ("sqlite:///o.db", "${NOWHERE}", "2: databases.old: the environment variable NOWHERE is not set"),
@@ -141,6 +169,44 @@ def test_each_mistake_is_said_at_its_place(read, written: str, instead: str, exp
 def test_all_mistakes_are_said_at_once(read):
     text = DESIGN.replace("cents", "cent").replace("state: new", "state: nwe").replace("convert: epoch_seconds", "convert: epoch")
     assert [each.split(":")[0] for each in problems(read, text)] == ["2", "3", "13", "29"]  # both ${…} are not set
+
+
+def test_a_file_with_many_mistakes_names_each_by_line_and_column(read):
+    text = """\
+version: 2
+databases: {old: "sqlite:///o.db", new: nowhere}
+mappings:
+  - name: a
+    from: {database: odl, table: t, key: [k, j]}
+    to: {database: new, table: u, key: id}
+    columns:
+      x: {column: c, sql: s}
+      y: {python: m, needs: [c]}
+  - name: a
+    from: {database: old, query: " ", key: k, captured_from: {t: [a, b]}}
+    to: {database: new, table: v, key: id}
+    columns: {id: j}
+    back: {columns: {k: x}, defualts: {d: 1}}
+schedule: {sweep: sometimes}
+"""
+    with pytest.raises(ConfigError) as caught:
+        read(text)
+    assert [(each.line, each.column, each.path) for each in caught.value.problems] == [
+        (1, 10, "version"),
+        (2, 41, "databases.new"),
+        (5, 22, "mappings[0].from.database"),
+        (6, 40, "mappings[0].to.key"),
+        (8, 10, "mappings[0].columns.x"),
+        (9, 19, "mappings[0].columns.y.python"),
+        (10, 11, "mappings[1].name"),
+        (11, 34, "mappings[1].from.query"),
+        (11, 66, "mappings[1].from.captured_from.t"),
+        (12, 40, "mappings[1].to.key"),
+        (14, 11, "mappings[1].back"),
+        (14, 25, "mappings[1].back.columns.k"),
+        (14, 29, "mappings[1].back.defualts"),
+        (15, 19, "schedule.sweep"),
+    ]
 
 
 def test_two_mappings_of_one_table_must_say_which_rows_are_theirs(read):

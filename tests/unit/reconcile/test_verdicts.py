@@ -5,8 +5,8 @@ import sqlite3
 
 import pytest
 
-from reconcile.budget import Budget
-from reconcile.report import KEPT, Drift, Report, Verdict
+from reconcile.applying.budget import Budget
+from reconcile.reports.report import KEPT, Drift, Report, Verdict
 from strangler.core.errors import DatabaseError
 from strangler.core.units import Share
 
@@ -142,7 +142,7 @@ def test_soft_deleted_rows_count_as_gone_and_rows_out_of_scope_as_not_there(worl
 def test_empty_tables_are_not_clean(numbered):
     numbered.old("DELETE FROM thing WHERE 1 = 1")
     report = numbered.reconcile()
-    assert (report.verdict, report.exit_code) == (Verdict.CANNOT_SAY, 3)
+    assert (report.verdict, report.exit_code) == (Verdict.CANNOT_SAY, 5)
     assert "the old side has no rows, the new side has 0" in report.why_not_clean
 
 
@@ -150,7 +150,7 @@ def test_rows_on_the_new_side_only_are_not_drift_but_a_reason_to_look_at_the_sou
     numbered.backfill()
     numbered.old("DELETE FROM thing WHERE 1 = 1")
     report = numbered.reconcile(chunk_rows=3)
-    assert (report.verdict, report.clean, report.exit_code) == (Verdict.CANNOT_SAY, False, 3)
+    assert (report.verdict, report.clean, report.exit_code) == (Verdict.CANNOT_SAY, False, 5)
     assert "the old side has no rows, the new side has 10: are these the right databases?" in next(report.lines())
 
 
@@ -258,33 +258,28 @@ def test_comparing_never_writes(numbered):
 
 
 def test_comparing_cannot_write(numbered):
-    from reconcile.pair import opened_pair
+    from reconcile.databases.pair import opened_pair
 
     with (
         opened_pair(numbered.plan, "things") as pair,
         pytest.raises(DatabaseError, match="readonly"),
-        pair.new.database.reading() as connection,
+        pair.target.database.reading() as connection,
     ):
         connection.exec_driver_sql("DELETE FROM things")
 
 
-def test_only_chunks_that_differ_are_read_row_by_row(numbered, monkeypatch):
-    from reconcile import compare
-
+def test_only_chunks_that_differ_are_read_row_by_row(numbered):
     numbered.backfill()
     numbered.new("UPDATE things SET value = 'x' WHERE id = 5")
-    narrowed = []
-    original = compare._narrow
-    monkeypatch.setattr(compare, "_narrow", lambda pair, chunk, tally: (narrowed.append(chunk), original(pair, chunk, tally)))
     report = numbered.reconcile(chunk_rows=2)
-    assert [(chunk.low, chunk.high) for chunk in narrowed] == [((5,), (7,))]
-    assert (report.chunks, report.old_rows, report.new_rows) == (5, 10, 10)
+    assert (report.cost.rows, report.old_rows, report.new_rows) == (4, 10, 10)
 
 
-def test_no_chunk_is_larger_than_asked_on_either_side(numbered, monkeypatch):
-    from reconcile.side import Side
+@pytest.mark.parametrize(("options", "most"), [({"chunk_rows": 7, "strategy": "rows"}, 7), ({"chunk_rows": 100}, 2048)])
+def test_no_more_rows_are_read_at_once_than_fit(numbered, monkeypatch, options, most):
+    from reconcile.databases.side import Side
 
-    numbered.new("INSERT INTO things VALUES (?, 'x')", [(number,) for number in range(1000, 1100)])
+    numbered.new("INSERT INTO things VALUES (?, 'x')", [(number,) for number in range(1000, 7000)])
     sizes = []
     original = Side.chunk
 
@@ -294,8 +289,8 @@ def test_no_chunk_is_larger_than_asked_on_either_side(numbered, monkeypatch):
         return rows
 
     monkeypatch.setattr(Side, "chunk", chunk)
-    assert numbered.reconcile(chunk_rows=7).counts == {Drift.MISSING: 10, Drift.EXTRA: 100}
-    assert max(sizes) == 7
+    assert numbered.reconcile(**options).counts == {Drift.MISSING: 10, Drift.EXTRA: 6000}
+    assert max(sizes) <= most
 
 
 def test_all_differences_are_counted_and_the_first_are_kept(numbered):
@@ -344,7 +339,7 @@ def test_decimals_that_sqlite_cannot_keep_stop_a_backfill_rather_than_drift_for_
 
 
 def test_a_locked_database_is_said_with_what_to_do(numbered, monkeypatch):
-    monkeypatch.setattr("reconcile.database._BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("reconcile.databases.sqlite._BUSY_SECONDS", 0.05)
     other = sqlite3.connect(numbered.folder / "new.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     try:

@@ -1,0 +1,271 @@
+"""`check` against live databases: every problem at its line and column, grants asked of the server, and nothing written."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, inspect, make_url, text
+
+import reconcile
+from reconcile.checking.doctor import ways
+from reconcile.checking.walking import unserved
+from reconcile.databases.database import opened
+from reconcile.databases.schema import read
+from reconcile.mapping.model import Database as Address
+from tests.unit.reconcile.test_pairs import Place
+
+TABLES = {
+    "old": (
+        "CREATE TABLE customer (no INTEGER PRIMARY KEY, mail VARCHAR(40), st VARCHAR(1) NOT NULL, deleted INTEGER NOT NULL)",
+        "CREATE TABLE orders (no INTEGER PRIMARY KEY, cust INTEGER NOT NULL)",
+        "CREATE TABLE line (order_no INTEGER NOT NULL, pos INTEGER NOT NULL, PRIMARY KEY (order_no, pos))",
+    ),
+    "new": (
+        "CREATE TABLE customers (id INTEGER PRIMARY KEY, email VARCHAR(40), status VARCHAR(10))",
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, customer INTEGER REFERENCES customers (id), total BIGINT)",
+    ),
+}
+MAPPINGS = """\
+version: 1
+databases:
+  old: 'OLD'
+  new: 'NEW'
+mappings:
+  - name: customers
+    from: {database: old, table: customer, key: no, where: "deleted = 0"}
+    to: {database: new, table: customers, key: id}
+    columns:
+      id: no
+      email: mail
+      status: {column: st, map: {A: active, I: inactive}}
+    back:
+      columns: {mail: email, st: {column: status, map: {active: A, inactive: I}}}
+      defaults: {deleted: 0}
+      delete: {set: {deleted: 1}}
+  - name: orders
+    from:
+      database: old
+      query: SELECT o.no, o.cust, count(l.pos) AS total FROM orders o LEFT JOIN line l ON l.order_no = o.no GROUP BY o.no, o.cust
+      key: no
+      captured_from: {orders: no, line: order_no}
+    to: {database: new, table: orders, key: id}
+    columns: {id: no, customer: cust, total: total}
+schedule: {sweep: "0 3 * * *"}
+"""
+
+
+@pytest.fixture
+def place(tmp_path, fresh, dialect):
+    found = Place(tmp_path, fresh(dialect), fresh(dialect))
+    for name, statements in TABLES.items():
+        found.run(name, *statements)
+    write(found, MAPPINGS)
+    return found
+
+
+def write(place: Place, words: str) -> None:
+    place.file.write_text(words.replace("OLD", place.addresses["old"]).replace("NEW", place.addresses["new"]), "utf-8")
+
+
+def problems(place: Place) -> list[tuple[int, int, str, str]]:
+    return [(each.line, each.column, each.path, each.message) for each in reconcile.check(place.file, {})]
+
+
+def test_a_file_that_fits_has_no_problems_and_is_two_way_where_it_can(place):
+    assert problems(place) == []
+    found = ways(place.file, {})
+    assert found["customers"] == (True, ())
+    assert found["orders"][0] is False
+
+
+def test_nothing_is_written_by_checking(place):
+    def state() -> dict[str, list[str]]:
+        engines = {name: create_engine(url.replace("mariadb://", "mariadb+pymysql://")) for name, url in place.addresses.items()}
+        found = {name: sorted(inspect(engine).get_table_names()) for name, engine in engines.items()}
+        [engine.dispose() for engine in engines.values()]
+        return found
+
+    before = state()
+    problems(place)
+    assert state() == before
+
+
+BROKEN = [  # written, instead, line, column, path, what the message has in it
+    ("email: mail\n", "email: male\n", 11, 14, "mappings[0].columns.email", "'male' is not a column of customer; did you mean"),
+    (
+        "table: customers,",
+        "table: customer,",
+        8,
+        32,
+        "mappings[0].to.table",
+        "'customer' is not a table; did you mean 'customers'",
+    ),
+    ("{mail: email,", "{male: email,", 14, 23, "mappings[0].back.columns.male", "'male' is not a column of customer"),
+    ("{mail: email,", "{mail: e_mail,", 14, 23, "mappings[0].back.columns.mail", "'e_mail' is not a column of customers"),
+    ("{mail: email,", '{mail: {sql: "nothing + 1"},', 14, 29, "mappings[0].back.columns.mail.sql", "nothing"),
+    ("{deleted: 0}", "{deletd: 0}", 15, 26, "mappings[0].back.defaults.deletd", "'deletd' is not a column of customer"),
+    ("{deleted: 0}", "{deleted: no}", 15, 27, "mappings[0].back.defaults.deleted", "is not a whole number"),
+    ("{set: {deleted: 1}}", "{set: {deleted: x}}", 16, 31, "mappings[0].back.delete.set.deleted", "is not a whole number"),
+    ("      defaults: {deleted: 0}\n", "", 14, 16, "mappings[0].back.columns", "customer.deleted is NOT NULL without a default"),
+    (
+        ", st: {column: status, map: {active: A, inactive: I}}}",
+        "}",
+        14,
+        16,
+        "mappings[0].back.columns",
+        "customer.st is NOT NULL",
+    ),
+    ("LEFT JOIN", "JOIN", 20, 14, "mappings[1].from.query", "INNER JOIN drops a row of orders"),
+    ("count(l.pos)", "count(l.totl)", 20, 14, "mappings[1].from.query", "totl"),
+    ("line: order_no}", "lien: order_no}", 22, 41, "mappings[1].from.captured_from.lien", "did you mean 'line'"),
+    ("total: total}", "total: totl}", 24, 46, "mappings[1].columns.total", "'totl' is not a column of orders"),
+    (
+        "total: total}",
+        "total: {python: 'gone:f', needs: [total]}}",
+        24,
+        55,
+        "mappings[1].columns.total.python",
+        "there is no gone.py",
+    ),
+]
+
+
+@pytest.mark.parametrize(("written", "instead", "line", "column", "path", "message"), BROKEN)
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_each_mistake_is_found_at_its_place(place, written, instead, line, column, path, message):
+    assert MAPPINGS.count(written) == 1
+    write(place, MAPPINGS.replace(written, instead))
+    found = [each for each in problems(place) if each[2] == path and message in each[3]]
+    assert [(each[0], each[1]) for each in found] == [(line, column)], problems(place)
+
+
+def test_many_mistakes_are_said_at_once_in_the_order_of_the_file(place):
+    words = MAPPINGS
+    chosen = [BROKEN[index] for index in (0, 3, 5, 10, 11, 12)]
+    for written, instead, *_ in chosen:
+        words = words.replace(written, instead)
+    write(place, words)
+    found = problems(place)
+    assert found == sorted(found, key=lambda each: each[:2])
+    for _, _, line, column, path, message in chosen:
+        assert [each for each in found if each[:3] == (line, column, path) and message in each[3]], found
+
+
+def test_children_before_parents_are_found_by_the_live_foreign_keys(place):
+    head, first, second, tail = MAPPINGS.partition("  - name: customers")[0], *_mappings(), 'schedule: {sweep: "0 3 * * *"}\n'
+    write(place, head + second + first + tail)
+    (found,) = problems(place)
+    assert found[2:] == (
+        "mappings[0].to.table",
+        "rows of orders refer to customers, which mapping 'customers' writes later: put 'customers' before 'orders'",
+    )
+
+
+def _mappings() -> tuple[str, str]:
+    body = MAPPINGS[MAPPINGS.index("  - name: customers") : MAPPINGS.index("schedule:")]
+    at = body.index("  - name: orders")
+    return body[:at], body[at:]
+
+
+def test_what_triggers_cannot_see_is_named_where_no_sweep_is_scheduled(place, dialect):
+    write(place, MAPPINGS.replace('schedule: {sweep: "0 3 * * *"}\n', ""))
+    found = [(path, message) for _, _, path, message in problems(place)]
+    assert bool(found) is (dialect == "mariadb")
+    assert all(message.endswith("fires no trigger: let `schedule.sweep` find it") for _, message in found)
+
+
+def limited(place: Place, servers, dialect: str, name: str, *grants: str) -> str:
+    """The address of a database as a user sees it who may do no more than the grants say."""
+    user, url = f"u_{make_url(place.addresses[name]).database}", make_url(place.addresses[name])
+    who = f"'{user}'@'%'" if dialect == "mariadb" else user
+    place.run(name, f"CREATE USER {who} {'IDENTIFIED BY' if dialect == 'mariadb' else 'PASSWORD'} 'pass-word'")
+    place.run(name, *(grant.format(who=who) for grant in grants))
+    return url.set(username=user, password="pass-word").render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def forget(place, dialect):
+    yield
+    for name in place.addresses:
+        user = f"u_{make_url(place.addresses[name]).database}"
+        if dialect == "mariadb":
+            place.run(name, f"DROP USER IF EXISTS '{user}'@'%'")
+        elif dialect == "postgresql":
+            place.run(
+                name,
+                f"DO $$ BEGIN IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{user}') THEN "
+                f'DROP OWNED BY "{user}"; DROP ROLE "{user}"; END IF; END $$',
+            )
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "mariadb"])
+def test_a_missing_grant_is_named_as_the_statement_that_gives_it(place, servers, dialect, forget, tmp_path: Path):
+    old = limited(
+        place, servers, dialect, "old", *(f"GRANT SELECT ON {table} TO {{who}}" for table in ("customer", "orders", "line"))
+    )
+    new = limited(place, servers, dialect, "new", "GRANT SELECT, INSERT ON customers TO {who}", "GRANT SELECT ON orders TO {who}")
+    place.file.write_text(MAPPINGS.replace("OLD", old).replace("NEW", new))
+    found = [(each.path, each.warning, each.message) for each in reconcile.check(place.file, {})]
+    errors = [(path, message) for path, warning, message in found if not warning]
+    assert [path for path, _ in errors] == ["mappings[0].to.table", "mappings[1].to.table"]
+    assert " may not UPDATE, DELETE customers, for backfill, relay and repair: GRANT UPDATE, DELETE ON " in errors[0][1]
+    assert " may not INSERT, UPDATE, DELETE orders" in errors[1][1]
+    warnings = {path for path, warning, _ in found if warning}
+    assert warnings == {
+        "databases.old",
+        "databases.new",
+        "mappings[0].from.table",
+        "mappings[0].back",
+        "mappings[1].from.captured_from",
+    }
+    assert not any("pass-word" in message for *_, message in found)
+    for name in ("old", "new"):
+        for *_, message in found:
+            statement = message.rpartition(": ")[2]
+            if f"u_{make_url(place.addresses[name]).database}" in statement:
+                place.run(name, statement)
+    assert problems(place) == []
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_a_database_that_takes_no_writes_is_an_error(place, dialect):
+    database = make_url(place.addresses["new"]).database
+    place.run("new", f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+    (found,) = problems(place)
+    assert found[:3] == (4, 8, "databases.new")
+    assert "takes no writes from us" in found[3]
+
+
+@pytest.mark.parametrize("dialect", ["mariadb"])
+def test_a_source_that_follows_another_is_an_error(place, servers, dialect):
+    if servers["mariadb"].folder is None:
+        pytest.skip("a server of our own is set to read only")
+    engine = create_engine(servers["mariadb"].url.replace("mariadb://", "mariadb+pymysql://"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("SET GLOBAL read_only = 1"))
+        try:
+            found = problems(place)
+        finally:
+            connection.execute(text("SET GLOBAL read_only = 0"))
+    engine.dispose()
+    assert [each[:3] for each in found] == [(3, 8, "databases.old"), (4, 8, "databases.new")]
+    assert "is a standby or takes no writes: rows it does not have yet look like deletions" in found[0][3]
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "mariadb"])
+def test_a_large_table_with_text_keys_wants_an_index_in_the_order_it_is_walked(place, dialect):
+    declared = 'VARCHAR(9) COLLATE "und-x-icu"' if dialect == "postgresql" else "VARCHAR(9)"
+    place.run(
+        "old",
+        f"CREATE TABLE thing (k {declared} PRIMARY KEY)",
+        "INSERT INTO thing VALUES ('a'), ('b')",
+        f"ANALYZE {'TABLE' * (dialect == 'mariadb')} thing",
+    )
+    with opened({"old": Address(place.addresses["old"])}, "old") as (old,):
+        live = read(old, "thing").tables["thing"]
+        assert list(unserved(("from", "key"), old, live, ("k",))) == []
+        (found,) = unserved(("from", "key"), old, live, ("k",), large=2)
+        assert found.warning
+        assert "k is sorted otherwise, so each sorts about 2 rows" in found.message
+        if dialect == "postgresql":
+            place.run("old", found.message.rpartition(": ")[2].replace("CONCURRENTLY ", ""))
+            assert list(unserved(("from", "key"), old, live, ("k",), large=2)) == []

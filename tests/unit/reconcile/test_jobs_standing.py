@@ -1,0 +1,73 @@
+"""What follows from the facts about a mapping: never clean by silence, and always what to do next."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconcile.reports.report import Verdict
+from reconcile.reports.standing import Standing
+from strangler.core.guard.evidence import DataState
+
+GOOD = Standing(
+    "orders", captured="installed", known=True, lag=0.4, backfill="done", backfilled=1.0, verdict=Verdict.CLEAN, compared_at=1e9
+)
+
+
+def test_all_is_well():
+    assert (GOOD.next, GOOD.status.state, GOOD.status.lag) == ("", DataState.CLEAN, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("facts", "state", "next_"),
+    [
+        ({"trouble": "database old: gone"}, DataState.UNKNOWN, "database old: gone"),
+        ({"captured": "missing", "known": False}, DataState.UNKNOWN, "`capture install orders`"),
+        ({"captured": "paused", "known": False, "why_unknown": "paused"}, DataState.UNKNOWN, "`capture resume orders`"),
+        ({"captured": "changed", "known": False, "why_unknown": "changed"}, DataState.UNKNOWN, "`capture status orders`"),
+        ({"halted": "too many deletes"}, DataState.UNKNOWN, "too many deletes"),
+        ({"backfill": "paused", "backfilled": 0.4, "verdict": None}, DataState.UNKNOWN, "--continue`: it is paused at 40%"),
+        ({"backfill": "", "verdict": None}, DataState.UNKNOWN, "`backfill orders`"),
+        ({"lag": None}, DataState.CLEAN, "nobody relays"),  # no lag fails the guard by itself
+        ({"lag": 31.0}, DataState.CLEAN, "nobody relays"),
+        ({"dead": 2}, DataState.DRIFT, "2 keys were given up"),
+        ({"verdict": None}, DataState.UNKNOWN, "it was never compared"),
+        ({"verdict": Verdict.DRIFT, "drifted": 1200}, DataState.DRIFT, "`repair plan orders`: 1,200 rows differ"),
+        ({"known": False, "why_unknown": "capture was paused"}, DataState.UNKNOWN, "`reconcile orders`: capture was paused"),
+        ({"verdict": Verdict.CANNOT_SAY, "why": "the old side has no rows"}, DataState.UNKNOWN, "the old side has no rows"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_to_do(facts, state, next_):
+    found = replace(GOOD, **facts)
+    assert found.status.state is state
+    assert next_ in found.next
+
+
+def test_drift_is_told_even_where_more_is_wrong():
+    found = replace(GOOD, verdict=Verdict.DRIFT, captured="paused", known=False, halted="stop")
+    assert found.status.state is DataState.DRIFT
+
+
+@given(
+    st.builds(
+        Standing,
+        mapping=st.just("orders"),
+        trouble=st.sampled_from(["", "trouble"]),
+        captured=st.sampled_from(["installed", "paused", "missing", "changed", "unconfirmed"]),
+        known=st.booleans(),
+        lag=st.none() | st.floats(0, 100),
+        dead=st.integers(0, 2),
+        halted=st.sampled_from(["", "halted"]),
+        backfill=st.sampled_from(["", "running", "paused", "stopped", "waiting", "done"]),
+        verdict=st.none() | st.sampled_from(Verdict),
+    )
+)
+def test_clean_needs_all_of_it(found):
+    if found.status.state is DataState.CLEAN:
+        assert found.known
+        assert found.verdict is Verdict.CLEAN
+        assert [found.trouble, found.halted, found.dead] == ["", "", 0]
+    else:
+        assert found.next
+        assert found.status.why or not found.known
