@@ -1,0 +1,349 @@
+"""Whatever dies, nothing is lost, nothing comes back, and nothing stays as it was.
+
+    python -m benchmarks.chaos [--dialect postgresql] [--target mariadb] [--kills 200] [--seed 42]
+
+Four writers (`producer`) change a captured database. Two relays copy it, and in the first half of the time a backfill does, too:
+each a `python -m reconcile` of its own, with leases of four seconds. They are killed in the middle of what they do and started
+again, or stopped for longer than their lease and then continued; connections are cut; and the servers are killed and started.
+Then the writers end and the relays come to rest. The new side must then be what the writers' ledgers say, the outbox and the
+keys that wait must be gone, and `reconcile` must say clean. Exit code 3 if not. Servers are our own, started from what is
+installed; PostgreSQL's runs with fsync off, which a killed process does not notice.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import click
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError
+
+import reconcile
+from benchmarks.producer import MAPPINGS, NEW, OLD, Books, Writer, engine, replay, rows
+from reconcile.applying import deletions
+from reconcile.databases.database import opened
+from tests.servers import mariadb, postgresql
+
+DIALECTS = ("sqlite", "postgresql", "mariadb")
+LEASE = 4.0  # seconds
+QUIET_SECONDS = 60.0
+_WRITERS, _ACCOUNTS, _PAUSE = 4, 30, 0.12
+_LATEST_BACKFILL = 90.0  # seconds after the last harm
+_ROOT = Path(__file__).parents[1]
+_SERVERS = {"postgresql": postgresql, "mariadb": mariadb}
+_CHILD = f"""
+import sys
+from functools import partial
+from reconcile.backfilling import course
+from reconcile.cli.main import main
+from reconcile.relaying import relay
+course.Lease, relay.Patience = partial(course.Lease, seconds={LEASE}), partial(relay.Patience, lease={LEASE})
+sys.exit(main(sys.argv[1:]))
+"""
+_ALL = ("--max-deletes", "1000000", "--max-delete-share", "100%")
+_SESSIONS = {
+    "postgresql": "SELECT pid FROM pg_stat_activity WHERE datname = '{}'",
+    "mariadb": "SELECT id FROM information_schema.processlist WHERE db = '{}'",
+}
+_CUT = {"postgresql": "SELECT pg_terminate_backend({})", "mariadb": "KILL {}"}
+
+
+@dataclass(slots=True)
+class Hand:
+    """One process: what it runs, since when, and until when it is stopped. Times are of the monotonic clock, in seconds."""
+
+    arguments: tuple[str, ...]
+    process: subprocess.Popen[bytes] | None = None
+    since: float = 0.0
+    asleep: float | None = None
+    wanted: bool = True
+
+    def start(self, folder: Path, clock: float) -> None:
+        with (folder / "said").open("ab") as said:
+            command = (sys.executable, "-c", _CHILD, *self.arguments)
+            self.process = subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        self.since, self.asleep = clock, None
+
+    def send(self, number: signal.Signals) -> None:
+        if self.process is not None:
+            self.process.send_signal(number)
+
+    def end(self, number: signal.Signals) -> int | None:
+        """Its exit code; None if it was not there."""
+        if self.process is None:
+            return None
+        self.send(number)
+        self.send(signal.SIGCONT)
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+        finally:
+            self.process, self.asleep = None, None
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of it; `wrong` is what must not be."""
+
+    done: Counter[str] = field(default_factory=Counter)
+    committed: int = 0
+    broken: int = 0
+    accounts: int = 0
+    quiet: float = 0.0
+    backfilled: bool = False
+    wrong: list[str] = field(default_factory=list)
+
+
+class Chaos:
+    """Two databases, everybody at work on them, and who does them harm.
+
+    Args:
+        servers: by dialect, those of our own that may be killed.
+        urls: of the old and the new database, which are empty.
+    """
+
+    def __init__(self, folder: Path, servers: dict[str, Any], urls: dict[str, str], seed: int) -> None:
+        self._folder, self._servers, self._urls, self._draw = folder, servers, urls, random.Random(seed)
+        self.file, self.result = folder / "mappings.yaml", Result()
+        self.file.write_text(f"version: 1\ndatabases: {json.dumps(urls)}\nmappings:\n{MAPPINGS}")
+        self._prepare()
+        ledgers = [folder / f"ledger-{number}" for number in range(_WRITERS)]
+        self._writers = [Writer(urls["old"], path, number, seed, _PAUSE) for number, path in enumerate(ledgers)]
+        self._ledgers = ledgers
+        name = str(self.file)
+        self._relays = [Hand(("relay", "-c", name)) for _ in range(2)]
+        self._backfill = Hand(("backfill", "-c", name, "--chunk", "15", "--rate", "100", *_ALL))
+
+    def _prepare(self) -> None:
+        for side, statements in (("old", OLD), ("new", NEW)):
+            with engine(self._urls[side]).begin() as connection:
+                for statement in statements:
+                    connection.execute(text(statement))
+
+    def run(self, kills: int, seconds: float) -> Result:
+        for writer in self._writers:
+            writer.open(_ACCOUNTS)
+        plan = reconcile.load(self.file, {})
+        reconcile.install_capture(plan)
+        with opened(plan.databases, "new") as (new,):
+            for name in plan.names:
+                deletions.resume(new, name, 1_000_000)
+        for writer in self._writers:
+            writer.start()
+        try:
+            self._harm(kills, seconds)
+        finally:
+            for writer in self._writers:
+                writer.stop.set()
+        for writer in self._writers:
+            writer.join(60)
+        try:
+            self._rest()
+        finally:
+            self._end()
+        self._judge()
+        return self.result
+
+    def _harm(self, kills: int, seconds: float) -> None:
+        """A harm at a time, as often as somebody is there to suffer it; the first half of them, or more, beside a backfill."""
+        number, due, restart = 0, time.monotonic() + 1.5, self._draw.randrange(3, 6)
+        end = due + seconds
+        while number < kills or (not self.result.backfilled and time.monotonic() < due + _LATEST_BACKFILL):
+            self._tend()
+            kills = kills if time.monotonic() < end else number
+            if time.monotonic() < due:
+                time.sleep(0.01)
+            elif number < kills:
+                act = self._servers_down if number % 40 == restart else self._choose()
+                if act():
+                    number += 1
+                    click.echo(f"{number:4} {act.__name__.strip('_').replace('_', ' ')}", err=True)
+                    self.result.done[act.__name__.strip("_")] += 1
+                due = time.monotonic() + self._draw.uniform(0.02, 0.5)
+            self._backfill.wanted = number < kills / 2 or not self.result.backfilled
+
+    def _choose(self) -> Callable[[], bool]:
+        acts: dict[Callable[[], bool], int] = {self._kill_relay: 8, self._kill_backfill: 3, self._stop_relay: 2}
+        acts |= {self._stop_backfill: 1, self._cut_connections: 3}
+        return self._draw.choices(list(acts), list(acts.values()))[0]
+
+    def _tend(self) -> None:
+        """Start who is not there, and continue who has slept for long enough."""
+        clock = time.monotonic()
+        for hand in (*self._relays, self._backfill):
+            if hand.asleep is not None and clock >= hand.asleep:
+                hand.asleep = None
+                hand.send(signal.SIGCONT)
+            if hand.process is not None and hand.process.poll() is not None:
+                self.result.backfilled |= hand is self._backfill and hand.process.returncode == 0
+                hand.process = None
+            if hand.process is None and hand.wanted and clock >= hand.since + 0.5:
+                hand.start(self._folder, clock)
+
+    def _kill_relay(self) -> bool:
+        return self._kill(*self._relays)
+
+    def _kill_backfill(self) -> bool:
+        return self._kill(self._backfill)
+
+    def _stop_relay(self) -> bool:
+        return self._stop(*self._relays)
+
+    def _stop_backfill(self) -> bool:
+        return self._stop(self._backfill)
+
+    def _kill(self, *hands: Hand) -> bool:
+        hand = self._at_work(hands)
+        return hand is not None and hand.end(signal.SIGKILL) == -signal.SIGKILL
+
+    def _stop(self, *hands: Hand) -> bool:
+        hand = self._at_work(hands)
+        if hand is not None:
+            hand.asleep = time.monotonic() + LEASE * self._draw.uniform(1.1, 2.0)
+            hand.send(signal.SIGSTOP)
+        return hand is not None
+
+    def _at_work(self, hands: tuple[Hand, ...]) -> Hand | None:
+        """One that has been there for long enough to have begun, and is awake."""
+        clock = time.monotonic()
+        found = [hand for hand in hands if hand.process is not None and hand.asleep is None and clock > hand.since + 0.8]
+        return self._draw.choice(found) if found else None
+
+    def _cut_connections(self) -> bool:
+        """About half of them, whoever's they are."""
+        some = False
+        for url in map(make_url, self._urls.values()):
+            dialect = url.get_backend_name()
+            if dialect in self._servers:
+                some |= self._cut(dialect, str(url.database))
+        return some
+
+    def _cut(self, dialect: str, database: str) -> bool:
+        with suppress(DBAPIError), engine(self._servers[dialect].url).connect() as connection:
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            for session in sorted(connection.execute(text(_SESSIONS[dialect].format(database))).scalars()):
+                if self._draw.random() < 0.5:
+                    with suppress(DBAPIError):
+                        connection.execute(text(_CUT[dialect].format(session)))
+        return True
+
+    def _servers_down(self) -> bool:
+        """Not in good order; up again at once, which takes a while by itself."""
+        for dialect, server in self._servers.items():
+            server.stop(*((signal.SIGKILL,) if dialect == "mariadb" else ()))
+            server.start()
+        return bool(self._servers) or self._kill_relay()
+
+    def _rest(self) -> None:
+        """Until the relays have nothing left, or too long."""
+        self._backfill.end(signal.SIGTERM)
+        self._backfill.wanted, began = False, time.monotonic()
+        waits = self._waits()
+        while waits and time.monotonic() < began + QUIET_SECONDS:
+            self._tend()
+            time.sleep(0.2)
+            waits = self._waits()
+        self.result.quiet = time.monotonic() - began
+        if not self.result.backfilled:
+            self.result.wrong.append("the backfill did not come to its end")
+        self.result.wrong += [f"does not come to rest: {each}" for each in waits[:5]]
+
+    def _waits(self) -> list[tuple[Any, ...]]:
+        with suppress(DBAPIError), engine(self._urls["old"]).connect() as connection:
+            queries = ("SELECT * FROM strangler_outbox WHERE operation <> 'H'", "SELECT * FROM strangler_pending")
+            return [tuple(row) for query in queries for row in connection.execute(text(query))]
+        return [("the old database does not answer",)]
+
+    def _end(self) -> None:
+        """In good order: a relay that is asked to stop finishes what it has in hand."""
+        for relay in self._relays:
+            if (code := relay.end(signal.SIGTERM)) not in (0, None):
+                self.result.wrong.append(f"a relay that was asked to stop ended with {code}")
+        self._backfill.end(signal.SIGKILL)
+
+    def _judge(self) -> None:
+        books = replay(self._ledgers)
+        self.result.committed = sum(writer.committed for writer in self._writers)
+        self.result.broken, self.result.accounts = sum(writer.broken for writer in self._writers), len(books.account)
+        self.result.wrong += list(self._differences(books))
+        command = (sys.executable, "-m", "reconcile", "reconcile", "-c", str(self.file))
+        said = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=120)
+        if said.returncode:
+            self.result.wrong.append(f"reconcile says: {said.stdout} {said.stderr}")
+
+    def _differences(self, books: Books) -> Iterator[str]:
+        """Told by ledgers and plain SQL only."""
+        for side, wanted in (("old", books.old()), ("new", books.new())):
+            with engine(self._urls[side]).connect() as connection:
+                found = rows(connection, *wanted)
+            for table, expected in wanted.items():
+                lost, extra = set(expected) - set(found[table]), set(found[table]) - set(expected)
+                yield from (f"{side}.{table}: {row} is not there" for row in sorted(lost)[:5])
+                yield from (f"{side}.{table}: {row} should not be there" for row in sorted(extra)[:5])
+
+
+def run(folder: Path, servers: dict[str, Any], urls: dict[str, str], *, kills: int, seed: int, seconds: float = 3600.0) -> Result:
+    """Do it all in `folder`. After so many seconds there are no more kills."""
+    return Chaos(folder, servers, urls, seed).run(kills, seconds)
+
+
+def _database(stack: ExitStack, servers: dict[str, Any], dialect: str, folder: Path, side: str) -> str:
+    """A new one."""
+    if dialect == "sqlite":
+        (folder / f"{side}.db").touch()
+        return f"sqlite:///{folder}/{side}.db"
+    if dialect not in servers:
+        servers[dialect] = stack.enter_context(_SERVERS[dialect].serving())
+    name = f"chaos_{token_hex(6)}"
+    administrator = create_engine(servers[dialect].url, isolation_level="AUTOCOMMIT")
+    with administrator.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    administrator.dispose()
+    return make_url(servers[dialect].url).set(database=name).render_as_string(hide_password=False)
+
+
+@click.command()
+@click.option("--dialect", type=click.Choice(DIALECTS), default="postgresql", show_default=True, help="Of the old side.")
+@click.option("--target", type=click.Choice(DIALECTS), help="Of the new side; the same, without it.")
+@click.option("--kills", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--seconds", type=click.FloatRange(1), default=3600.0, help="No more kills after so long.")
+@click.option("--seed", type=int, help="Of all draws; a new one each time if it is not given.")
+def main(dialect: str, target: str | None, kills: int, seconds: float, seed: int | None) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers of our own end, too
+    seed = random.randrange(10**6) if seed is None else seed
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="chaos-") as name, ExitStack() as stack:
+        folder, servers = Path(name), dict[str, Any]()
+        sides = {"old": dialect, "new": target or dialect}
+        urls = {side: _database(stack, servers, each, folder, side) for side, each in sides.items()}
+        result = run(folder, servers, urls, kills=kills, seed=seed, seconds=seconds)
+        said = Counter((folder / "said").read_text().splitlines())
+    harms = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(result.done.items()))
+    click.echo(f"{dialect} to {target or dialect}, seed {seed}: {harms}, in {time.monotonic() - began:.0f} s")
+    click.echo(f"  {result.committed:,} transactions committed, {result.broken:,} cut off; {result.accounts:,} accounts at last")
+    click.echo(f"  at rest {result.quiet:.1f} s after the last; backfilled: {result.backfilled}")
+    for fault in result.wrong:
+        click.echo(f"WRONG {fault}")
+    if result.wrong:
+        for line, count in said.most_common(20):
+            click.echo(f"  {count} × {line}")
+    sys.exit(3 if result.wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
