@@ -1,12 +1,14 @@
-"""The proof: transforms applied at random places are named, and nothing is named wrong."""
+"""The proof: transforms applied at random places are named, and nothing is named wrong.
+
+STRANGLER_TEST_CASES=30000 is the long form.
+"""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from random import Random
-
-import pytest
 
 from strangler.core.causes import causes_of
 from strangler.core.compare.compare import compare
@@ -14,6 +16,8 @@ from strangler.core.compare.rules import NO_RULES
 from strangler.core.compare.view import View
 from strangler.core.document import Content, Document
 from tests.unit.core.causes.generated import BY_NAME, Case, case, changed
+
+CASES = int(os.environ.get("STRANGLER_TEST_CASES", "1000"))
 
 
 def judged(made: Case) -> Counter[str]:
@@ -36,17 +40,15 @@ def total(make: Callable[[Random], Case], cases: int, seed: str) -> Counter[str]
     return sum((judged(make(Random(f"{seed} {number}"))) for number in range(cases)), Counter())
 
 
-@pytest.mark.parametrize("cases", [pytest.param(800, id="short"), pytest.param(30_000, id="long", marks=pytest.mark.slow)])
-def test_transforms_are_named_right_and_none_is_named_wrong(cases):
-    verdicts = total(case, cases, "transforms")
+def test_transforms_are_named_right_and_none_is_named_wrong():
+    verdicts = total(case, CASES, "transforms")
     assert verdicts["wrong"] == 0
-    assert verdicts["right"] >= 0.95 * (verdicts["right"] + verdicts["unnamed"]) > cases * 0.95
+    assert verdicts["right"] >= 0.95 * (verdicts["right"] + verdicts["unnamed"]) > CASES * 0.95
 
 
-@pytest.mark.parametrize("cases", [pytest.param(800, id="short"), pytest.param(30_000, id="long", marks=pytest.mark.slow)])
-def test_a_value_that_is_another_has_no_name(cases):
-    verdicts = total(changed, cases, "others")
-    assert verdicts["wrong"] <= cases // 10_000  # one value can be a transform of another by accident
+def test_a_value_that_is_another_has_no_name():
+    verdicts = total(changed, CASES, "others")
+    assert verdicts["wrong"] <= CASES // 10_000  # one value can be a transform of another by accident
 
 
 def test_there_are_more_than_twelve_kinds_of_transform():
