@@ -18,10 +18,10 @@ from strangler.cli.diffs_screen import show
 from strangler.cli.terminal import clean, console, count, moment, share, shorten
 from strangler.config.keyfile import REDACTION
 from strangler.config.load import load
-from strangler.control.glances import redactor_of
 from strangler.core.errors import UsageError
 from strangler.core.model import Config
 from strangler.core.redact import Redactor
+from strangler.core.redact.overall import redactor_of
 from strangler.core.replan import REFUSED, Change, Plan, plan
 from strangler.store.store import Store
 

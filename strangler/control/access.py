@@ -1,7 +1,7 @@
 """The access log: one JSON line per finished request, for people and for whatever they collect logs with.
 
-Queries are left out: they carry what a log must not keep. Lines are written in batches, at most `FLUSH_SECONDS` late, each
-batch in one write to a file opened for appending: several workers share a file, and no line of one is cut by another's.
+Queries and secrets in paths are left out: a log must not keep them. Lines are written in batches, at most `FLUSH_SECONDS` late,
+each batch in one write to a file opened for appending: several workers share a file, and no line of one is cut by another's.
 Lines are put together by hand, because a general encoder costs a third of the proxy; what a client can choose goes through
 the encoder's own escaping, and comes out as ASCII that no terminal obeys. What many lines share is written once.
 """
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FLUSH_SECONDS = 0.2
 
 Later = Callable[[float, Callable[[], None]], object]
+PathOf = Callable[[str], str]
 
 _MOST_SHARED = 1024
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO nobody reads is an error
@@ -39,15 +40,17 @@ class AccessLog:
         later: calls a function in so many seconds, on the loop that adds.
 
     Attributes:
+        path_of: what is written of a request's target.
         lost: lines that could not be written. A full disk, or nobody who reads the pipe, loses lines, never requests.
     """
 
-    def __init__(self, descriptor: int, later: Later, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, descriptor: int, later: Later, path_of: PathOf, clock: Callable[[], float] = time.time) -> None:
         self._descriptor, self._later, self._clock = descriptor, later, clock
         self._pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
         self._lines: list[str] = []
         self._millisecond, self._time = -1, ""
         self._shared: dict[tuple[object, ...], tuple[str, str]] = {}
+        self.path_of = path_of
         self.lost = 0
 
     def add(self, exchange: Exchange) -> None:
@@ -93,7 +96,7 @@ class AccessLog:
         if found is None or found[0] is not stage:
             found = self._share(exchange)
         return (
-            f'{{"time": "{self._time}", "path": {quoted(target.partition("?")[0])}, "client": {quoted(client)}, {found[1]}, '
+            f'{{"time": "{self._time}", "path": {quoted(self.path_of(target))}, "client": {quoted(client)}, {found[1]}, '
             f'"first_byte": {first_byte:.6f}, "seconds": {seconds:.6f}, "bytes_in": {bytes_in}, "bytes_out": {bytes_out}, '
             f'"request_id": {quoted(request_id)}}}\n'
         )

@@ -7,14 +7,14 @@ comes while another is still worked on, or while the store cannot be written, is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from itertools import chain
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from strangler.core.model import Config, Redact
+from strangler.core.model import Config
 from strangler.core.recent import Recent, keep
 from strangler.core.records import Batch
 from strangler.core.redact import Redactor
+from strangler.core.redact.overall import redactor_of
 from strangler.core.redact.token import mint
 
 MOST = 500  # of one batch: batches grow while the store cannot be written
@@ -64,22 +64,3 @@ class Glances:
 def _kept(head: Mapping[str, Any], redactor: Redactor, key: bytes) -> list[Recent]:
     token = mint(key)
     return [keep(told, float(head["at"]), float(head["weight"]), redactor, token) for told in head["requests"]]
-
-
-def redactor_of(config: Config, key: bytes) -> Redactor:
-    """By the rules of all routes together, and the templates of their paths. Raises ValueError if the key is too short."""
-    return Redactor(strictest(config), key, [route.match.path for route in config.routes])
-
-
-def strictest(config: Config) -> Redact:
-    """The rules of all routes together."""
-    rules = [route.redact for route in config.routes] or [Redact()]
-    return Redact(
-        headers=_all(rule.headers for rule in rules),
-        fields=_all(rule.fields for rule in rules),
-        detect=_all(rule.detect for rule in rules),
-    )
-
-
-def _all(parts: Iterable[Iterable[Any]]) -> tuple[Any, ...]:
-    return tuple(dict.fromkeys(chain.from_iterable(parts)))

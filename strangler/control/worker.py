@@ -10,6 +10,7 @@ import gc
 import os
 import pickle
 import resource
+import secrets
 import socket
 import sys
 import time
@@ -18,7 +19,7 @@ from contextlib import contextmanager, suppress
 
 import uvloop
 
-from strangler.config.keyfile import IDENTITY
+from strangler.config.keyfile import IDENTITY, REDACTION
 from strangler.control.access import AccessLog, open_log
 from strangler.control.cells import Region, board
 from strangler.control.courier import Courier
@@ -32,8 +33,9 @@ from strangler.control.witness import Witness
 from strangler.control.witnessed import incarnation
 from strangler.core.changes import PLACES, Changes
 from strangler.core.decide import Table
-from strangler.core.errors import StranglerError
-from strangler.core.model import Address, Config, Listener, Log
+from strangler.core.errors import StranglerError, UsageError
+from strangler.core.model import Address, Config, Listener
+from strangler.core.redact.logged import LoggedPaths
 from strangler.proxy import tls
 from strangler.proxy.adapt import check_hooks
 from strangler.proxy.exchange import Exchange
@@ -115,7 +117,7 @@ class Worker:
             self._tally.use(table.config)
             self._sampler.use(table.config)
             self._proxy.glance = self._sampler.take if self._sampler.wanted else None
-            self._use_log(table.config.log)
+            self._use_log(table.config)
             self._proxy.observe = self._tally.observe if self._log is None else self._observe
             self._line.say({"is": "serving", "revision": head["revision"]})
 
@@ -131,19 +133,22 @@ class Worker:
         if self._log is not None:
             self._log.add(exchange)
 
-    def _use_log(self, log: Log) -> None:
+    def _use_log(self, config: Config) -> None:
         """Open the access log again, whether it is another file or one that was moved away. Requests matter more than it."""
         try:
-            descriptor = open_log(log)
+            descriptor = open_log(config.log)
         except StranglerError as error:
             self._line.say({"is": "complaining", "why": str(error)})
             return
         if descriptor is None:
             self._drop_log()
-        elif self._log is None:
-            self._log = AccessLog(descriptor, asyncio.get_running_loop().call_later)
+            return
+        path_of = LoggedPaths(config, _redaction_key(config))
+        if self._log is None:
+            self._log = AccessLog(descriptor, asyncio.get_running_loop().call_later, path_of)
         else:
             self._log.reopen(descriptor)
+            self._log.path_of = path_of
 
     def _drop_log(self) -> None:
         if self._log is not None:
@@ -201,6 +206,14 @@ def _table(body: bytes) -> Table:
     assert isinstance(config, Config)
     check_hooks(config)  # importing them takes as long as they like: here, where nobody waits
     return Table(config)
+
+
+def _redaction_key(config: Config) -> bytes:
+    """The key of the tokens in what is stored. Without it the log has tokens that nobody else has, and still no secret."""
+    try:
+        return REDACTION.find(os.environ, config.folder)
+    except UsageError:
+        return secrets.token_bytes(32)
 
 
 def _take_all_descriptors() -> None:

@@ -19,6 +19,10 @@ class Paths:
         self._is_secret = is_secret
         self._known = [template.parts for template in templates if any(map(self._takes_secret, template.parts))]
 
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self._known)
+
     def secret(self, segments: Sequence[str]) -> frozenset[int]:
         """Places among the segments, as they were sent, behind the first slash."""
         return frozenset(at for parts in self._known if _fits(parts, segments) for at in self._places(parts, len(segments)))

@@ -22,6 +22,7 @@ from strangler.store.store import Store
 from tests.e2e.control.scripted import answer, chunked, scripted, send
 from tests.e2e.control.serving import Serving, command, marked
 from tests.e2e.control.test_evidence import quiet
+from tests.e2e.web.test_admin_api import ask
 
 JSON, TEXT, HTML, XML = (f"Content-Type: {kind}" for kind in ("application/json", "text/plain", "text/html", "application/xml"))
 FORM = "Content-Type: application/x-www-form-urlencoded"
@@ -208,6 +209,7 @@ def routes(serving: Serving) -> str:
     return f"""version: 1
 listen: [{{address: "127.0.0.1:{serving.port}"}}]
 admin: {{address: "127.0.0.1:{serving.admin}"}}
+log: {{access: access.log}}
 workers: 2
 upstreams:
   legacy: {{url: "http://127.0.0.1:{serving.legacy.port}"}}
@@ -250,6 +252,15 @@ def everything_said(serving: Serving) -> dict[str, bytes]:
     return said
 
 
+async def everything_answered(serving: Serving, example: str) -> dict[str, bytes]:
+    """What the admin API says, by path, to whoever has the token."""
+    paths = ["/api/status", "/api/diffs?limit=100", "/api/ledger", "/api/journal", f"/api/diffs/{example}"]
+    paths += [f"/api/routes/{case.name}" for case in CASES]
+    answers = {path: await ask(serving, "GET", path) for path in paths}
+    assert {path: answer.status_code for path, answer in answers.items()} == dict.fromkeys(paths, 200)
+    return {path: answer.content for path, answer in answers.items()}
+
+
 def every_example(serving: Serving) -> dict[str, str]:
     """What `diffs show --json` says of each example there is, by route."""
     store = Store.open("sqlite:///strangler.db", serving.folder, read_only=True)
@@ -278,11 +289,14 @@ async def test_no_secret_is_found_again(serving: Serving) -> None:
     found["command lines"] = "\n".join(map(command, marked(serving.mark))).encode()
     found |= await asyncio.to_thread(everything_said, serving)
     shown = await asyncio.to_thread(every_example, serving)
+    found |= await everything_answered(serving, json.loads(shown["json"])["id"])
     assert set(shown) == {case.name for case in CASES} - {"custom", *NOT_KEPT}
     found |= {f"example of {route}": text.encode() for route, text in shown.items()}
     assert await serving.stop() == 0
     found["output"] = "".join(serving.said).encode() + (await serving.complaints()).encode()
     found |= {str(path): path.read_bytes() for path in serving.folder.rglob("*") if path.is_file() and path != serving.file}
+    logged = (serving.folder / "access.log").read_text().splitlines()
+    assert {json.loads(line)["route"] for line in logged} == {case.name for case in CASES}
     wanted = [(secret, form) for secret in secrets() for form in set(forms(secret))]
     assert {(place, secret) for place, text in found.items() for secret, form in wanted if form in text} == set()
 

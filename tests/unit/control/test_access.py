@@ -20,9 +20,13 @@ def never(_: float, __: Callable[[], None]) -> None:
     """Tests flush when they want to."""
 
 
+def without_query(target: str) -> str:
+    return target.partition("?")[0]
+
+
 def lines(*exchanges: Exchange) -> list[dict[str, Any]]:
     reading, writing = os.pipe()
-    log = AccessLog(writing, never, lambda: NOON)
+    log = AccessLog(writing, never, without_query, lambda: NOON)
     for exchange in exchanges:
         log.add(exchange)
     log.flush()
@@ -65,7 +69,7 @@ def test_what_a_client_chooses_stays_one_string_of_plain_characters(hostile: str
     assert [line[key] for key in ("path", "client", "request_id", "method")] == [hostile] * 4
     descriptor = open_log(Log(access=str(tmp_path / "log")))
     assert descriptor is not None
-    log = AccessLog(descriptor, never)
+    log = AccessLog(descriptor, never, without_query)
     log.add(EXCHANGE._replace(target=hostile))
     log.flush()
     written = (tmp_path / "log").read_bytes()
@@ -80,7 +84,7 @@ def test_lines_that_share_a_part_do_not_share_a_stage() -> None:
 
 def test_a_pipe_that_nobody_reads_loses_whole_lines_and_counts_them() -> None:
     reading, writing = os.pipe()
-    log = AccessLog(writing, never)
+    log = AccessLog(writing, never, without_query)
     for _ in range(1000):
         log.add(EXCHANGE)
     log.flush()
@@ -96,7 +100,7 @@ def test_a_file_that_was_moved_away_is_opened_again(tmp_path: Path) -> None:
     where = Log(access=str(tmp_path / "log"))
     first = open_log(where)
     assert first is not None
-    log = AccessLog(first, never)
+    log = AccessLog(first, never, without_query)
     log.add(EXCHANGE)
     (tmp_path / "log").rename(tmp_path / "old")
     second = open_log(where)

@@ -11,11 +11,12 @@ from typing import Any
 
 from strangler.control.accounts import Accounts
 from strangler.control.frames import Frames, encode
-from strangler.control.glances import MOST, Glances, strictest
+from strangler.control.glances import MOST, Glances
 from strangler.control.postbox import Postbox
 from strangler.control.sampler import KIND, Sampler
 from strangler.core.decide import Table
 from strangler.core.records import Batch
+from strangler.core.redact.overall import strictest
 from tests.unit.given import config, request
 
 FILE = config("routes: [{name: a, match: {path: '/a/{id}', cookies: {beta: '1'}}}]")
