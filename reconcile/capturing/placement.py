@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from secrets import randbits
 from types import ModuleType
 
 from sqlalchemy import Connection, Table, select, update
@@ -27,6 +28,7 @@ from reconcile.databases.clock import now
 from reconcile.databases.database import Database
 from strangler.core.errors import DatabaseError
 
+_BITS = 62  # of a generation: it is kept as a signed number of 64
 DIALECTS: Mapping[str, ModuleType] = {"sqlite": sqlite, "postgresql": postgresql, "mariadb": mariadb}
 _WHY = {MISSING: "capture was not installed", CHANGED: "its triggers had been changed", PAUSED: "capture was paused"}
 
@@ -120,11 +122,14 @@ def _is_current(connection: Connection, database: Database, feed: Feed, found: F
     return expected == {trigger.name: trigger.body for trigger in found.found}
 
 
+def generation() -> int:
+    """A number that no other feed has, and no earlier triggers of this one had: a clock may say the same twice."""
+    return randbits(_BITS)
+
+
 def _placing(connection: Connection, database: Database, feed: Feed, found: FeedState) -> Script:
     dialect = DIALECTS[database.dialect]
-    captured = replace(
-        _look(connection, database.dialect, feed), generation=connection.execute(select(now(database))).scalar_one()
-    )
+    captured = replace(_look(connection, database.dialect, feed), generation=generation())
     ddl = (*dialect.drops(_named(found.found), captured.home), *dialect.creations(captured))
     dml = _notes(database, captured, _WHY.get(found.state, "the triggers were out of date"))
     return Script(database.name, database.dialect, feed.name, dialect.wrap(dialect.relation(captured), ddl, dml))

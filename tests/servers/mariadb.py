@@ -88,6 +88,7 @@ def _own() -> Iterator[Server]:
             install,
             "--no-defaults",
             f"--datadir={folder}/data",
+            f"--tmpdir={folder}",  # as in `start`
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
         )
