@@ -45,11 +45,12 @@ _LATEST_BACKFILL = 90.0  # seconds after the last harm
 _ROOT = Path(__file__).parents[1]
 _SERVERS = {"postgresql": postgresql, "mariadb": mariadb}
 _CHILD = f"""
-import sys
+import faulthandler, signal, sys
 from functools import partial
 from reconcile.backfilling import course
 from reconcile.cli.main import main
 from reconcile.relaying import relay
+faulthandler.register(signal.SIGUSR1)
 course.Lease, relay.Patience = partial(course.Lease, seconds={LEASE}), partial(relay.Patience, lease={LEASE})
 sys.exit(main(sys.argv[1:]))
 """
@@ -59,6 +60,14 @@ _SESSIONS = {
     "mariadb": "SELECT id FROM information_schema.processlist WHERE db = '{}'",
 }
 _CUT = {"postgresql": "SELECT pg_terminate_backend({})", "mariadb": "KILL {}"}
+_WHO = {  # what to ask a server about those who may be in each other's way
+    "postgresql": (
+        "SELECT pid, state, wait_event_type, wait_event, now() - xact_start AS age, pg_blocking_pids(pid) AS behind, query "
+        "FROM pg_stat_activity WHERE datname IS NOT NULL",
+    ),
+    "mariadb": ("SHOW FULL PROCESSLIST", "SELECT * FROM information_schema.innodb_trx", "SHOW ENGINE INNODB STATUS"),
+}
+_LAST_WORDS = 30  # lines
 
 
 @dataclass(slots=True)
@@ -107,6 +116,7 @@ class Result:
     quiet: float = 0.0
     backfilled: bool = False
     wrong: list[str] = field(default_factory=list)
+    scene: list[str] = field(default_factory=list)  # who was where when it did not come to rest, and what was said last
 
 
 class Chaos:
@@ -157,6 +167,8 @@ class Chaos:
         finally:
             self._end()
         self._judge()
+        if self.result.wrong:
+            self._last_words()
         return self.result
 
     def _harm(self, kills: int, seconds: float) -> None:
@@ -259,9 +271,28 @@ class Chaos:
             time.sleep(0.2)
             waits = self._waits()
         self.result.quiet = time.monotonic() - began
+        if waits:
+            self._look_around()
         if not self.result.backfilled:
             self.result.wrong.append("the backfill did not come to its end")
         self.result.wrong += [f"does not come to rest: {each}" for each in waits[:5]]
+
+    def _look_around(self) -> None:
+        """Where everybody is: the children's stacks, and the servers' sessions and locks."""
+        for number, hand in enumerate(self._relays):
+            self.result.scene.append(f"relay {number}: asleep {hand.asleep}, there {hand.process is not None}")
+            hand.send(signal.SIGUSR1)
+        for dialect, server in self._servers.items():
+            with suppress(DBAPIError), engine(server.url).connect() as connection:
+                for query in _WHO[dialect]:
+                    self.result.scene += [f"{dialect}: {tuple(row)}" for row in connection.execute(text(query))]
+        time.sleep(1.0)  # until the stacks are written
+
+    def _last_words(self) -> None:
+        """Everything that was said, counted, and the end of it as it was said."""
+        said = (self._folder / "said").read_text(errors="replace").splitlines()
+        self.result.scene += [f"{count} × {line}" for line, count in Counter(said).most_common(_LAST_WORDS)]
+        self.result.scene += ["", *said[-4 * _LAST_WORDS :]]
 
     def _waits(self) -> list[tuple[Any, ...]]:
         with suppress(DBAPIError), engine(self._urls["old"]).connect() as connection:
@@ -332,16 +363,14 @@ def main(dialect: str, target: str | None, kills: int, seconds: float, seed: int
         sides = {"old": dialect, "new": target or dialect}
         urls = {side: _database(stack, servers, each, folder, side) for side, each in sides.items()}
         result = run(folder, servers, urls, kills=kills, seed=seed, seconds=seconds)
-        said = Counter((folder / "said").read_text().splitlines())
     harms = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(result.done.items()))
     click.echo(f"{dialect} to {target or dialect}, seed {seed}: {harms}, in {time.monotonic() - began:.0f} s")
     click.echo(f"  {result.committed:,} transactions committed, {result.broken:,} cut off; {result.accounts:,} accounts at last")
     click.echo(f"  at rest {result.quiet:.1f} s after the last; backfilled: {result.backfilled}")
     for fault in result.wrong:
         click.echo(f"WRONG {fault}")
-    if result.wrong:
-        for line, count in said.most_common(20):
-            click.echo(f"  {count} × {line}")
+    for line in result.scene:
+        click.echo(f"  {line}")
     sys.exit(3 if result.wrong else 0)
 
 

@@ -36,7 +36,7 @@ def test_processes_connections_and_servers_die_under_writers_and_nothing_is_lost
     own = {dialect: servers[dialect]} if dialect != "sqlite" and servers[dialect].folder else {}
     result = chaos.run(tmp_path, own, urls, kills=KILLS, seed=SEEDS[dialect])
     gc.collect()
-    assert result.wrong == []
+    assert result.wrong == [], "\n".join(result.scene)
     assert result.done.total() == KILLS
     assert result.committed > 100
 
