@@ -85,10 +85,13 @@ def _show_status(found: Sequence[CaptureStatus]) -> None:
         states = ", ".join(sorted({feed.state for feed in each.feeds}))
         rows.append((each.mapping, "known" if each.known else "unknown", states, f"{each.waiting:,}", screen.ago(each.heartbeat)))
     screen.show_table(("mapping", "changes", "triggers", "waiting", "heartbeat"), rows)
+    whys: dict[str, list[str]] = {}
     for each in found:
         if not each.known:
-            click.echo(f"{each.mapping}: {each.why}")
+            whys.setdefault(each.why, []).append(each.mapping)
+    for why, names in whys.items():
+        click.echo(f"{', '.join(names)}: {why}")
     for note in dict.fromkeys(f"{feed.feed}: {blind}" for each in found for feed in each.feeds for blind in feed.blind):
         click.echo(f"note: {note}; only a `reconcile` or a sweep sees it")
     if any(not each.known and {feed.state for feed in each.feeds} == {"installed"} for each in found):
-        click.echo("Next: `backfill`, then `reconcile`; from a clean pass on, every change is known")
+        click.echo(screen.as_typed("Next: `backfill`, then `reconcile`; from a clean pass on, every change is known"))

@@ -64,7 +64,7 @@ def reconcile(
         reports.append(api.reconcile(plan, name, on_progress=bar, **_conduct(**how)))
         bar.end()
         if not as_json:
-            click.echo("\n".join(reports[-1].lines(values=values)))
+            click.echo(screen.as_typed("\n".join(reports[-1].lines(values=values))))
     if as_json:
         screen.show_json({"mappings": [report.document(values=values) for report in reports]})
     if page is not None:

@@ -68,7 +68,7 @@ def _show_backfilled(done: Mapping[str, Backfilled]) -> None:
         if found.state == "waiting":
             click.echo(f"  {len(found.deferred):,} wait for rows of other mappings, and are left to the relay")
         if found.state == "stopped":
-            click.echo(f"  stopped as asked: `backfill {name}` goes on from here")
+            click.echo(screen.as_typed(f"  stopped as asked: `backfill {name}` goes on from here"))
 
 
 @click.command(help="Bring single rows up to date. The parts of a composite KEY are separated by commas.")

@@ -40,7 +40,7 @@ class _Tally:
     """What all rounds did together; now and then a line, and every trouble once."""
 
     def __init__(self, *, quiet: bool) -> None:
-        self._quiet, self._told, self._shown = quiet, set[str](), time.monotonic()
+        self._quiet, self._told, self._shown, self._last = quiet, set[str](), time.monotonic(), 0
         self._counts = dict.fromkeys(("collected", "done", "inserted", "updated", "deleted", "unchanged"), 0)
 
     def __call__(self, step: Step) -> None:
@@ -50,8 +50,9 @@ class _Tally:
             if (line := f"{where}: {words}") not in self._told:
                 self._told.add(line)
                 click.echo(line, err=True)
-        if not self._quiet and not step.is_idle and time.monotonic() - self._shown >= EVERY:
-            self._shown = time.monotonic()
+        done = self._counts["done"]  # heartbeats are collected all the time: that is no news
+        if not self._quiet and done > self._last and time.monotonic() - self._shown >= EVERY:
+            self._shown, self._last = time.monotonic(), done
             click.echo(self.line())
 
     def line(self) -> str:
@@ -87,7 +88,9 @@ def list_(context: click.Context, names: tuple[str, ...], path: str, as_json: bo
     elif found:
         rows = [(each.mapping, each.key, str(each.attempts), screen.ago(each.age), each.error) for each in found]
         screen.show_table(("mapping", "key", "attempts", "age", "why"), rows)
-        click.echo("Next: mend what is said there, then `dead retry MAPPING`; or `dead skip MAPPING KEY --reason …`.")
+        click.echo(
+            screen.as_typed("Next: mend what is said there, then `dead retry MAPPING`; or `dead skip MAPPING KEY --reason …`.")
+        )
     else:
         click.echo("no dead letters")
     context.exit(3 if found else 0)
@@ -143,24 +146,34 @@ def status(context: click.Context, names: tuple[str, ...], path: str, as_json: b
     context.exit(0 if all(each.status.state == "clean" for each in found) else 3)
 
 
-_COLUMNS = ("mapping", "owner", "changes", "lag", "waiting", "oldest", "dead", "backfill", "last verdict")
+_COLUMNS = ("mapping", "owner", "changes", "lag", "waiting", "oldest", "dead", "strays", "backfill", "last verdict")
 
 
 def _show_standings(found: Sequence[Standing]) -> None:
+    from reconcile.reports.standing import todo
+
     screen.show_table(_COLUMNS, [_row(each) for each in found])
-    todo = [(each.mapping, each.next) for each in found if each.next]
-    for mapping, words in todo:
-        click.echo(f"{mapping}: {words}")
-    if not todo:
+    next_ = todo(found)
+    for names, words in next_:
+        subject = ", ".join(names) if len(names) < len(found) or len(found) == 1 else "all mappings"
+        click.echo(screen.as_typed(f"{subject}: {words}"))
+    if not next_:
         click.echo("nothing to do: all are clean, and their changes are followed")
 
 
 def _row(each: Standing) -> tuple[str, ...]:
     changes = each.captured if each.captured != "installed" else "known" if each.known else "unknown"
     verdict = "never compared" if each.verdict is None else str(each.verdict).replace("_", " ")
-    age = "" if each.compared_at is None else f", {screen.ago(time.time() - each.compared_at)} ago"
+    age = "" if each.compared_at is None else f", {_ago(each.compared_at)}"
+    if each.compared_at != each.compared_all_at and each.compared_all_at is not None:
+        age += f" (all rows {_ago(each.compared_all_at)})"
     backfill = each.backfill if each.backfill in ("", "done") else f"{each.backfill} {each.backfilled:.0%}"
     waiting = f"{each.waiting:,}" + (f" ({each.deferred:,} deferred)" if each.deferred else "")
     lag, oldest = ("–" if found is None else screen.ago(found) for found in (each.lag, each.oldest))
     owner = f"{each.owner} ({each.epoch})"
-    return each.mapping, owner, changes, lag, waiting, oldest, f"{each.dead:,}", backfill or "–", verdict + age
+    strays = f"{each.skipped + each.passed_over + each.rogue + each.stranded:,}"
+    return each.mapping, owner, changes, lag, waiting, oldest, f"{each.dead:,}", strays, backfill or "–", verdict + age
+
+
+def _ago(moment: float) -> str:
+    return f"{screen.ago(max(0.0, time.time() - moment))} ago"

@@ -38,7 +38,7 @@ def plan(names: tuple[str, ...], path: str, report: Any, out: Path | None, as_js
     if as_json:
         screen.show_json({**planned.document(), "file": str(file) if planned.rows else None})
         return
-    click.echo("\n".join(planned.lines()).replace("`repair apply`", f"`repair apply {file}`"))
+    click.echo(screen.as_typed("\n".join(planned.lines()).replace("`repair apply`", f"`repair apply {file}`")))
 
 
 def _document(report: Any) -> Any:
@@ -73,7 +73,7 @@ def apply(
         screen.show_json({"mappings": [each.document() for each in done]})
     else:
         click.echo("\n".join(line for each in done for line in each.lines()))
-        click.echo(f"`repair undo {planned.id}` takes it back")
+        click.echo(screen.as_typed(f"`repair undo {planned.id}` takes it back"))
     context.exit(0 if all(each.complete for each in done) else 3)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 import threading
@@ -56,6 +57,22 @@ def _pace(progress: Progress) -> str:
     left = "" if progress.seconds_left is None else f", {ago(progress.seconds_left)} left"
     waits = "" if progress.state == "running" else f", {progress.state}"
     return f", {progress.speed:,.0f} rows/s{left}{waits}" if progress.speed else waits
+
+
+_SPOKEN = re.compile(r"`(?:strangler data )?(check|capture|backfill|relay|reconcile|repair|status|dead|resume|owner|apply)\b")
+
+
+def as_typed(words: str) -> str:
+    """Commands that are named between backticks, as they have to be typed by who typed the one that runs."""
+    context = click.get_current_context()
+    while context.parent is not None and not _is_group(context.command):
+        context = context.parent
+    return _SPOKEN.sub(lambda found: f"`{context.command_path} {found[1]}", words)
+
+
+def _is_group(command: click.Command) -> bool:
+    """`strangler data`, or `python -m reconcile`: the command that has the others."""
+    return isinstance(command, click.Group) and "backfill" in command.commands
 
 
 def show_counts(mapping: str, counts: Counts) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -16,12 +16,13 @@ from reconcile.capturing.status import status as capture_status
 from reconcile.comparing import history
 from reconcile.comparing.history import Passed
 from reconcile.databases.database import opened
+from reconcile.jobs.strays import Strays, strays
 from reconcile.mapping.model import Plan
 from reconcile.owning.ownership import Ownership, agreement, standing
 from reconcile.relaying import status as relaying
 from reconcile.reports.report import Drift
 from reconcile.reports.standing import Standing
-from strangler.core.errors import StranglerError
+from strangler.core.errors import ConfigError, StranglerError
 
 T = TypeVar("T")
 
@@ -36,6 +37,15 @@ def standings(plan: Plan, names: Iterable[str] = ()) -> list[Standing]:
     return [looks.standing(name) for name in plan.names if name in wanted]
 
 
+@dataclass(frozen=True, slots=True)
+class _Passes:
+    """A mapping's newest pass, the newest over all rows, and the newest of those that was clean."""
+
+    last: Passed | None = None
+    full: Passed | None = None
+    clean: Passed | None = None
+
+
 class _Looks:
     """One look at everything; each database is opened a few times for all mappings together."""
 
@@ -47,11 +57,13 @@ class _Looks:
         self._relay = self._try(plan.names, lambda: relaying.status(plan), nobody)
         self._relayed = {each.mapping: each for each in self._relay.mappings}
         self._backfills = {each.mapping: each for each in self._try(plan.names, lambda: statuses(plan), list[BackfillStatus]())}
+        self._passes = self._asked_passes()
+        self._strays = self._try(plan.names, self._asked_strays, dict[str, Strays]())
 
     def standing(self, name: str) -> Standing:
         ownership = self._owners.get(name, Ownership())
         found = Standing(name, owner=ownership.owner, epoch=ownership.epoch)
-        found = self._with_verdict(self._with_backfill(self._with_relay(self._with_capture(found))))
+        found = self._with_verdict(self._with_backfill(self._with_strays(self._with_relay(self._with_capture(found)))))
         return replace(found, trouble=self._trouble.get(name, ""))
 
     def _try(self, names: Iterable[str], ask: Callable[[], T], otherwise: T) -> T:
@@ -60,7 +72,7 @@ class _Looks:
             return ask()
         except StranglerError as error:
             for name in names:
-                self._trouble.setdefault(name, str(error))
+                self._trouble.setdefault(name, _on_one_line(error))
             return otherwise
 
     def _asked_owners(self) -> dict[str, Ownership]:
@@ -115,14 +127,56 @@ class _Looks:
         each = self._backfills.get(found.mapping)
         if each is None:
             return found
-        return replace(found, backfill=each.state, backfilled=min(1.0, each.rows / each.total) if each.total else 1.0)
+        clean = self._passes.get(found.mapping, _Passes()).clean
+        passed_over = len(each.skipped) if clean is None or each.seconds_ago < _since_begin(clean) else 0
+        share = min(1.0, each.rows / each.total) if each.total else 1.0
+        return replace(found, backfill=each.state, backfilled=share, passed_over=passed_over)
+
+    def _with_strays(self, found: Standing) -> Standing:
+        each = self._strays.get(found.mapping, Strays())
+        return replace(found, skipped=each.skipped, rogue=each.rogue, rogue_key=each.rogue_key, stranded=each.stranded)
+
+    def _asked_strays(self) -> dict[str, Strays]:
+        owners = {name: ownership.owner for name, ownership in self._owners.items()}
+        since = {name: _since_begin(found.clean) for name, found in self._passes.items() if found.clean is not None}
+        return strays(self._plan, owners, since)
+
+    def _asked_passes(self) -> dict[str, _Passes]:
+        found: dict[str, _Passes] = {}
+        for place in dict.fromkeys(history.place(self._plan, name) for name in self._plan.names):
+            names = [name for name in self._plan.names if history.place(self._plan, name) == place]
+            found |= self._try(names, partial(self._looked_up, place, names), dict[str, _Passes]())
+        return found
+
+    def _looked_up(self, place: str, names: Iterable[str]) -> dict[str, _Passes]:
+        with opened(self._plan.databases, place) as (database,):
+            return {
+                name: _Passes(
+                    history.latest(database, name),
+                    history.latest(database, name, full=True),
+                    history.latest(database, name, full=True, clean=True),
+                )
+                for name in names
+            }
 
     def _with_verdict(self, found: Standing) -> Standing:
-        nothing: list[Passed] = []
-        passed = self._try([found.mapping], lambda: history.listed(self._plan, found.mapping, limit=1), nothing)
-        if not passed:
+        passes = self._passes.get(found.mapping, _Passes())
+        last, full = passes.last, passes.full
+        if last is None:
             return found
-        (last,) = passed
         drifted = sum(int(last.counts.get(kind, 0)) for kind in Drift)
         why = str(last.counts.get("reason", ""))
-        return replace(found, verdict=last.verdict, drifted=drifted, why=why, compared_at=time.time() - last.age)
+        instant = time.time()
+        found = replace(found, verdict=last.verdict, drifted=drifted, why=why, compared_at=instant - last.age)
+        return found if full is None else replace(found, compared_all_at=instant - (last if full.id == last.id else full).age)
+
+
+def _since_begin(passed: Passed) -> float:
+    """Seconds since a pass began."""
+    return passed.age + (passed.ended_at - passed.started_at) / 1e6
+
+
+def _on_one_line(error: StranglerError) -> str:
+    if isinstance(error, ConfigError) and len(error.problems) > 1:
+        return f"{str(error).splitlines()[0]} (and {len(error.problems) - 1} more: `check`)"
+    return str(error)

@@ -63,6 +63,15 @@ class Sheet:
         return sum(int(self.document.get(kind, 0)) for kind in Drift)
 
     @property
+    def looked_at(self) -> str:
+        """Which keys; a page never says more than was done."""
+        if not self.document["covered"]:
+            return "not all keys looked at"
+        return (
+            "all keys looked at" if self.document["full"] else "only keys looked at that were captured since the last clean pass"
+        )
+
+    @property
     def counts(self) -> list[tuple[str, int, str]]:
         """What was counted: kind, rows, meaning."""
         kinds = {kind.value: meaning for kind, meaning in _MEANING.items()} | _COUNTED

@@ -5,8 +5,8 @@ Facts are asked for by `jobs.look`; what follows from them is a table, the most 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from reconcile.reports.report import Verdict
@@ -28,9 +28,12 @@ class Standing:
         waiting: keys on their way, `oldest` the age of the oldest in seconds; `deferred` those of them that wait for a parent.
         dead: keys that were given up.
         halted: why the relay does not go on with it, in words; "" if it does.
+        skipped: keys that somebody let go, `passed_over` rows that a backfill left out, `rogue` rows of the other side that
+            somebody else wrote (`rogue_key` the latest), `stranded` keys that wait in the database that is not the owner's any
+            more: all since the last clean full pass began, which would have found what they left behind.
         backfill: what the last one is doing or how it ended; "" if there was none.
         verdict: of the last pass; None if there was none. `drifted` rows; `why` it is no clean one.
-        compared_at: when that ended, in seconds since 1970.
+        compared_at: when that ended, in seconds since 1970; `compared_all_at` when the last one over all rows did.
     """
 
     mapping: str
@@ -46,12 +49,18 @@ class Standing:
     deferred: int = 0
     dead: int = 0
     halted: str = ""
+    skipped: int = 0
+    passed_over: int = 0
+    rogue: int = 0
+    rogue_key: str = ""
+    stranded: int = 0
     backfill: str = ""
     backfilled: float = 0.0
     verdict: Verdict | None = None
     drifted: int = 0
     why: str = ""
     compared_at: float | None = None
+    compared_all_at: float | None = None
 
     @property
     def next(self) -> str:
@@ -74,7 +83,30 @@ def _silent(standing: Standing) -> bool:
     return standing.lag is None or standing.lag > SILENT
 
 
+def todo(standings: Iterable[Standing]) -> list[tuple[tuple[str, ...], str]]:
+    """What to do next, each thing once: the mappings that need it, and the words; all named in one command where that can be."""
+    found: dict[str, list[Standing]] = {}
+    for each in standings:
+        if each.next:
+            found.setdefault(replace(each, mapping=_ANY).next, []).append(each)
+    return [
+        (names := tuple(each.mapping for each in some), words.replace(_ANY, " ".join(names))) for words, some in found.items()
+    ]
+
+
+_ANY = "\0"  # stands for a mapping's name, which is never that
 _Rule = Callable[[Standing], bool]
+
+_LEFT: tuple[tuple[_Rule, str], ...] = (  # what may have left drift behind, since all rows were looked at last
+    (
+        lambda it: it.rogue > 0,
+        "{0.rogue:,} rows of the side that only strangler should write were written by somebody else, {0.rogue_key} the last: "
+        "find who it is, or the rows will drift again",
+    ),
+    (lambda it: it.stranded > 0, "{0.stranded:,} changes of the side that was the owner before never left it"),
+    (lambda it: it.skipped > 0, "{0.skipped:,} dead letters were skipped, and nobody looked at their rows since"),
+    (lambda it: it.passed_over > 0, "{0.passed_over:,} rows were passed over by the backfill, and nobody looked at them since"),
+)
 
 _NEXT: tuple[tuple[_Rule, str], ...] = (
     (lambda it: bool(it.trouble), "{0.trouble}"),
@@ -96,6 +128,7 @@ _NEXT: tuple[tuple[_Rule, str], ...] = (
     (lambda it: it.dead > 0, "`dead list {0.mapping}`: {0.dead:,} keys were given up"),
     (lambda it: it.verdict is None, "`reconcile {0.mapping}`: it was never compared"),
     (lambda it: it.verdict is Verdict.DRIFT, "`repair plan {0.mapping}`: {0.drifted:,} rows differ"),
+    *((true, "`reconcile {0.mapping}`: " + words) for true, words in _LEFT),
     (lambda it: not it.known, "`reconcile {0.mapping}`: {0.why_unknown}"),
     (lambda it: it.verdict is not Verdict.CLEAN, "`reconcile {0.mapping}`: {0.why}"),
 )
@@ -113,5 +146,6 @@ _STATES: tuple[tuple[_Rule, DataState, str], ...] = (
     (lambda it: not it.known, DataState.UNKNOWN, "{0.why_unknown}"),
     (lambda it: it.verdict is None, DataState.UNKNOWN, "never compared: `strangler data reconcile {0.mapping}`"),
     (lambda it: it.verdict is not Verdict.CLEAN, DataState.UNKNOWN, "the last pass could not say: {0.why}"),
+    *((true, DataState.UNKNOWN, words) for true, words in _LEFT),
     (lambda it: True, DataState.CLEAN, ""),
 )

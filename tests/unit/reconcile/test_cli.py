@@ -64,7 +64,8 @@ def test_from_nothing_to_clean_each_step_is_named_by_status(type_):
     assert type_("relay", "--until-idle")[0] == 0
     assert "never compared" in next_step()
     code, out, _ = type_("capture", "status")
-    assert (code, out.splitlines()[-1].split(";")[0]) == (3, "Next: `backfill`, then `reconcile`")
+    next_line = "Next: `python -m reconcile backfill`, then `python -m reconcile reconcile`"
+    assert (code, out.splitlines()[-1].split(";")[0]) == (3, next_line)
     assert type_("reconcile")[0] == 0
     assert next_step() == ""
     assert type_("capture", "status")[0] == 0

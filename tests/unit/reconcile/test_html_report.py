@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -65,6 +66,11 @@ def test_it_names_tables_counts_columns_rows_and_the_next_command():
         assert words.replace(" :", ":") in seen
     assert "strangler data repair plan orders" in seen
     assert "and 40 more" in seen
+
+
+def test_a_pass_over_what_changed_does_not_pass_for_one_over_all_rows():
+    assert "all keys looked at" in text(page(drifted()))
+    assert "only keys looked at that were captured since" in text(page(replace(drifted(), full=False)))
 
 
 def test_values_are_only_in_it_where_they_were_asked_for():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconcile.reports.report import Verdict
-from reconcile.reports.standing import Standing
+from reconcile.reports.standing import Standing, todo
 from strangler.core.guard.evidence import DataState
 
 GOOD = Standing(
@@ -35,6 +35,10 @@ def test_all_is_well():
         ({"verdict": None}, DataState.UNKNOWN, "it was never compared"),
         ({"verdict": Verdict.DRIFT, "drifted": 1200}, DataState.DRIFT, "`repair plan orders`: 1,200 rows differ"),
         ({"known": False, "why_unknown": "capture was paused"}, DataState.UNKNOWN, "`reconcile orders`: capture was paused"),
+        ({"rogue": 2, "rogue_key": "[7]"}, DataState.UNKNOWN, "2 rows of the side that only strangler should write"),
+        ({"stranded": 3}, DataState.UNKNOWN, "3 changes of the side that was the owner before never left it"),
+        ({"skipped": 1}, DataState.UNKNOWN, "1 dead letters were skipped"),
+        ({"passed_over": 4}, DataState.UNKNOWN, "`reconcile orders`: 4 rows were passed over by the backfill"),
         ({"verdict": Verdict.CANNOT_SAY, "why": "the old side has no rows"}, DataState.UNKNOWN, "the old side has no rows"),
     ],
 )
@@ -42,6 +46,18 @@ def test_what_is_wrong_is_said_with_what_to_do(facts, state, next_):
     found = replace(GOOD, **facts)
     assert found.status.state is state
     assert next_ in found.next
+
+
+def test_what_several_mappings_need_is_said_once_with_one_command_for_all_of_them():
+    new = [Standing(name) for name in ("orders", "items")]
+    drifted = [
+        replace(GOOD, mapping=name, verdict=Verdict.DRIFT, drifted=count) for name, count in (("a", 1), ("b", 2), ("c", 1))
+    ]
+    assert todo([GOOD, *new, *drifted]) == [
+        (("orders", "items"), "`capture install orders items`, so that nothing written from now on is missed"),
+        (("a", "c"), "`repair plan a c`: 1 rows differ"),
+        (("b",), "`repair plan b`: 2 rows differ"),
+    ]
 
 
 def test_drift_is_told_even_where_more_is_wrong():
@@ -58,6 +74,10 @@ def test_drift_is_told_even_where_more_is_wrong():
         known=st.booleans(),
         lag=st.none() | st.floats(0, 100),
         dead=st.integers(0, 2),
+        skipped=st.integers(0, 1),
+        passed_over=st.integers(0, 1),
+        rogue=st.integers(0, 1),
+        stranded=st.integers(0, 1),
         halted=st.sampled_from(["", "halted"]),
         backfill=st.sampled_from(["", "running", "paused", "stopped", "waiting", "done"]),
         verdict=st.none() | st.sampled_from(Verdict),
@@ -68,6 +88,7 @@ def test_clean_needs_all_of_it(found):
         assert found.known
         assert found.verdict is Verdict.CLEAN
         assert [found.trouble, found.halted, found.dead] == ["", "", 0]
+        assert [found.skipped, found.passed_over, found.rogue, found.stranded] == [0, 0, 0, 0]
     else:
         assert found.next
         assert found.status.why or not found.known
