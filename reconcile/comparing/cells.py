@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hashlib import md5
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, String, cast, collate, func, literal_column
+from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, LargeBinary, String, cast, collate, func, literal_column
 from sqlalchemy.dialects.mysql import INTEGER
 from sqlalchemy.dialects.postgresql import BIT, aggregate_order_by
 from sqlalchemy.exc import CompileError
@@ -45,7 +45,7 @@ def rendered(expression: Expression, engine: Engine) -> Expression:
 def leading(text: Expression, digits: int, dialect: str) -> Expression:
     """The number that the first hexadecimal digits of a text's MD5 make."""
     if dialect == "sqlite":
-        return func.strangler_leading(text, literal_column(str(digits)))
+        return func.strangler_leading(cast(text, LargeBinary), literal_column(str(digits)))  # it may be no UTF-8
     first = func.substr(func.md5(text), literal_column("1"), literal_column(str(digits)))
     if dialect == "postgresql":
         return cast(cast(literal_column("'x'").op("||")(first), BIT(4 * digits)), BigInteger)
@@ -70,8 +70,8 @@ def teach(connection: Connection) -> None:
     driver.create_aggregate("strangler_total", 1, _Total)
 
 
-def _leading(text: str, digits: int) -> int:
-    return int(md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()[:digits], 16)
+def _leading(text: bytes, digits: int) -> int:
+    return int(md5(text, usedforsecurity=False).hexdigest()[:digits], 16)
 
 
 class _Total:

@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, text
 
-from reconcile.comparing import cells
+from reconcile.comparing import cells, joined
 from reconcile.comparing.digests import Reader
+from reconcile.comparing.joined import Joined
 from reconcile.comparing.strategy import Facts, Strategy, choose
 from reconcile.databases.pair import Pair, read_source
 from reconcile.databases.schema import Column, Table, read
@@ -41,12 +42,14 @@ class Sides:
 
     Attributes:
         readers: of the side that is read and of the one that is written; None where every row is read here.
+        joined: both in one connection.
         keys: SQL of the canonical text of either side's key, where keys are in buckets rather than in order.
     """
 
     strategy: Strategy
     readers: tuple[Reader, Reader] | None = None
     keys: tuple[cells.Expression, cells.Expression] | None = None
+    joined: Joined | None = None
 
 
 def prepare(pair: Pair, wish: str | None = None, salt: int = 0) -> Sides:
@@ -59,10 +62,13 @@ def prepare(pair: Pair, wish: str | None = None, salt: int = 0) -> Sides:
         alike=_alike(pair, old, new),
         unique=_is_unique(old, pair.mapping.source.key) and _is_unique(new, pair.mapping.target.key),
         served=_is_served(pair.source, old) and _is_served(pair.target, new),
+        joinable=joined.can_join(pair),
     )
     strategy = choose(facts, wish)
     if strategy is Strategy.ROWS:
         return Sides(strategy)
+    if strategy is Strategy.JOINED:
+        return Sides(strategy, joined=joined.join(pair, old, new))
     source, target = _hashed(pair, strategy, spelled, salt)
     keys = None if facts.walkable else (_key(spelled[0]), _key(spelled[1]))
     return Sides(strategy, (_reader(pair.source, strategy, source), _reader(pair.target, strategy, target)), keys)

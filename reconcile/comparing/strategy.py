@@ -17,6 +17,7 @@ class Strategy(StrEnum):
 
     - ``records``: the values as PostgreSQL keeps them, 64 bits a row, summed. Both sides alike, nothing converted.
     - ``hashes``: the canonical text of a row, 64 bits, summed; PostgreSQL on both sides.
+    - ``joined``: nothing: one connection has both files and looks at the values as they are kept. SQLite on both sides.
     - ``text``: the canonical text of a whole chunk in key order, one MD5. Any two databases; needs an index in that order.
     - ``sums``: an MD5 of the canonical text of each row, 60 bits, summed. Any two databases and any keys: without an index in
       the shared order, by buckets of the key's own hash in one scan of each side.
@@ -25,6 +26,7 @@ class Strategy(StrEnum):
 
     RECORDS = "records"
     HASHES = "hashes"
+    JOINED = "joined"
     TEXT = "text"
     SUMS = "sums"
     ROWS = "rows"
@@ -39,6 +41,7 @@ class Facts:
         spelled: every cell of a row can be made in SQL, on both sides.
         alike: every column is taken over unchanged, between columns of the same type.
         unique: both databases see to it that a key stands once.
+        joinable: one connection can have both sides.
         served: an index of each side has the keys in the one order that all databases share.
     """
 
@@ -47,6 +50,7 @@ class Facts:
     alike: bool = False
     unique: bool = False
     served: bool = False
+    joinable: bool = False
 
     @property
     def both_postgresql(self) -> bool:
@@ -66,6 +70,7 @@ class Facts:
 _CHOICES: tuple[tuple[Strategy, Callable[[Facts], bool]], ...] = (  # the first that can is the cheapest that can
     (Strategy.RECORDS, lambda facts: facts.walkable and facts.alike and facts.both_postgresql),
     (Strategy.HASHES, lambda facts: facts.walkable and facts.spelled and facts.both_postgresql),
+    (Strategy.JOINED, lambda facts: facts.walkable and facts.spelled and facts.joinable),
     (Strategy.TEXT, lambda facts: facts.walkable and facts.spelled and not facts.both_cut),
     (Strategy.SUMS, lambda facts: facts.unique and facts.spelled),
     (Strategy.ROWS, lambda facts: True),

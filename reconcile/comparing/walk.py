@@ -7,8 +7,9 @@ from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from reconcile.comparing import buckets
+from reconcile.comparing import buckets, joined
 from reconcile.comparing.digests import Expression, Reader
+from reconcile.comparing.joined import Joined
 from reconcile.comparing.looking import digest
 from reconcile.comparing.narrowing import narrow
 from reconcile.comparing.recheck import Seen
@@ -46,12 +47,21 @@ class Stretch:
 
 def walk(pair: Pair, sides: Sides, size: int, low: Key | None, notes: Counter[str]) -> Generator[Stretch, None, None]:
     """Every stretch from `low` on."""
-    if sides.readers is None:
+    if sides.joined is not None:
+        yield from _joined(pair, sides.joined, size, low)
+    elif sides.readers is None:
         yield from _rows(pair, min(size, PYTHON_ROWS), low, notes)
     elif sides.keys is not None:
         yield from _buckets(pair, sides.readers, sides.keys)
     else:
         yield from _chunks(pair, sides.readers, size, low)
+
+
+def _joined(pair: Pair, both: Joined, size: int, low: Key | None) -> Generator[Stretch, None, None]:
+    with closing(joined.walk(pair, both, size, low)) as found:
+        for each in found:
+            suspects = dict.fromkeys(each.keys)
+            yield Stretch(each.chunk.high, each.source_rows, each.target_rows, suspects)
 
 
 def _rows(pair: Pair, size: int, low: Key | None, notes: Counter[str]) -> Generator[Stretch, None, None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ _LENT = {  # what SQLite's own functions cannot spell
     "strangler_float": lambda value: float_text(float(value)),
     "strangler_decimal": lambda value: f"{Decimal(repr(value)).normalize():f}",
 }
+_read = partial(str, encoding="utf-8", errors="surrogateescape")  # what it lets through fits no column (`mapping.fitting`)
 
 
 def open_engine(subject: str, url: URL) -> Engine:
@@ -34,6 +36,7 @@ def open_engine(subject: str, url: URL) -> Engine:
 
 def _prepare(connection: Any, _: object) -> None:
     connection.isolation_level = None  # the driver would begin late and by itself; `_begin` does it
+    connection.text_factory = _read  # bytes that are no UTF-8 are the matter of one row, and must not end a pass
     connection.execute("PRAGMA foreign_keys = ON")
     for name, function in _LENT.items():
         connection.create_function(name, 1, function, deterministic=True)

@@ -92,6 +92,7 @@ def test_every_pair_of_databases_by_every_strategy(fresh, tmp_path, old, new, ke
     ways = [way for way in Strategy if _is_clean(place, way)]
     assert Strategy.ROWS in ways
     assert (Strategy.SUMS in ways, Strategy.HASHES in ways) == (True, (old, new, key) == ("postgresql", "postgresql", "integer"))
+    assert (Strategy.JOINED in ways) == ((old, new, key) == ("sqlite", "sqlite", "integer"))
     place.new("UPDATE things SET name = NULL WHERE id = :id", 7)
     place.new("UPDATE things SET name = '' WHERE id = :id", 50)
     place.new("UPDATE things SET amount = amount + 0.01 WHERE id = :id", 8, ROWS)
@@ -127,6 +128,7 @@ def _is_clean(place: Place, way: Strategy) -> bool:
         (Facts(("postgresql", "postgresql"), spelled=True, unique=True, served=True), "hashes"),
         (Facts(("postgresql", "mariadb"), spelled=True, unique=True, served=True), "text"),
         (Facts(("sqlite", "sqlite"), spelled=True, alike=True, unique=True, served=True), "text"),
+        (Facts(("sqlite", "sqlite"), spelled=True, unique=True, served=True, joinable=True), "joined"),
         (Facts(("mariadb", "mariadb"), spelled=True, unique=True, served=True), "sums"),  # both would cut a long text alike
         (Facts(("postgresql", "postgresql"), spelled=True, alike=True, unique=True), "sums"),  # no index in a shared order
         (Facts(("postgresql", "postgresql"), alike=True, spelled=True, served=True), "rows"),  # a key may stand twice
@@ -140,7 +142,7 @@ def test_the_cheapest_strategy_that_can_tell_is_chosen(facts, first):
         choose(facts, "magic")
 
 
-@pytest.mark.parametrize("way", ["text", "sums", "rows"])
+@pytest.mark.parametrize("way", ["joined", "text", "sums", "rows"])
 @pytest.mark.parametrize(("rows", "chunk"), [(0, 4), (1, 1), (4, 4), (5, 4), (400, 1), (400, 133)])
 def test_chunks_cover_all_keys_whatever_their_size(world, way, rows, chunk):
     table = "(id INTEGER PRIMARY KEY, value TEXT);"

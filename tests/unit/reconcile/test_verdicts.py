@@ -1,6 +1,7 @@
 """What a comparison says: every trap as one case with the verdict it must have."""
 
 import hashlib
+import json
 import sqlite3
 
 import pytest
@@ -203,22 +204,52 @@ def test_a_pass_that_cannot_be_trusted_says_so(world, side, sql, reason, size):
     assert reason in report.failure
 
 
-def test_a_database_that_fails_midway_leaves_no_clean_verdict(world):
+@pytest.fixture
+def failing(monkeypatch):
+    """The old database is gone after its first chunk."""
+    from reconcile.databases.side import Side
+
+    original = Side.chunk
+
+    def chunk(self, chunk):
+        if self.database.name == "old" and chunk.low is not None:
+            raise DatabaseError("database old: gone")
+        return original(self, chunk)
+
+    monkeypatch.setattr(Side, "chunk", chunk)
+
+
+def test_a_database_that_fails_midway_leaves_no_clean_verdict(numbered, failing):
+    numbered.backfill(chunk_rows=1000)
+    report = numbered.reconcile(chunk_rows=1, strategy="rows")
+    assert (report.verdict, report.covered, report.chunks, report.exit_code) == (Verdict.CANNOT_SAY, False, 1, 5)
+    assert "the pass ended early: database old: gone" in next(report.lines())
+
+
+def test_drift_that_was_found_before_a_failure_is_still_drift(numbered, failing):
+    report = numbered.reconcile(chunk_rows=1, strategy="rows")
+    assert (report.verdict, report.covered, report.exit_code) == (Verdict.DRIFT, False, 3)
+
+
+@pytest.mark.parametrize("way", ["joined", "text", "sums", "rows"])
+def test_bytes_that_are_no_text_are_the_matter_of_their_row(world, way):
     table = "(id INTEGER PRIMARY KEY, value TEXT);"
     world.create(f"CREATE TABLE thing {table}", f"CREATE TABLE things {table}", MAPPING)
     world.old("INSERT INTO thing VALUES (1, 'a'), (2, CAST(x'ff' AS TEXT)), (3, 'c');")
-    world.new("INSERT INTO things VALUES (1, 'a'), (2, 'b'), (3, 'c');")
-    report = world.reconcile(chunk_rows=1)
-    assert (report.verdict, report.covered, report.chunks, report.exit_code) == (Verdict.CANNOT_SAY, False, 1, 5)
-    assert "the pass ended early: database old: Could not decode to UTF-8" in next(report.lines())
+    world.new("INSERT INTO things VALUES (1, 'a'), (2, 'b'), (3, CAST(x'63fe' AS TEXT));")
+    report = world.reconcile(strategy=way)
+    assert (report.covered, report.old_rows, [each.key for each in report.differences]) == (True, 3, [(3,)])
+    assert (report.misfits[(2,)].column, report.misfits[(2,)].reason) == ("value", "is not valid UTF-8")
+    assert "udcfe" in json.dumps(report.document(values=True))
 
 
-def test_drift_that_was_found_before_a_failure_is_still_drift(world):
-    table = "(id INTEGER PRIMARY KEY, value TEXT);"
+def test_a_key_that_is_no_text_ends_the_pass_and_is_named(world):
+    table = "(id TEXT PRIMARY KEY, value TEXT);"
     world.create(f"CREATE TABLE thing {table}", f"CREATE TABLE things {table}", MAPPING)
-    world.old("INSERT INTO thing VALUES (1, 'a'), (2, CAST(x'ff' AS TEXT));")
-    report = world.reconcile(chunk_rows=1)
-    assert (report.verdict, report.covered, report.exit_code) == (Verdict.DRIFT, False, 3)
+    world.old("INSERT INTO thing VALUES ('a', 'a'), (CAST(x'ff' AS TEXT), 'b');")
+    report = world.reconcile(strategy="rows")
+    wanted = "old.thing has a row with the key '\\udcff', which is not valid UTF-8: correct that row"
+    assert (report.verdict, report.failure) == (Verdict.CANNOT_SAY, wanted)
 
 
 def test_a_report_that_covered_only_a_part_is_not_clean():
@@ -271,11 +302,13 @@ def test_comparing_cannot_write(numbered):
 def test_only_chunks_that_differ_are_read_row_by_row(numbered):
     numbered.backfill()
     numbered.new("UPDATE things SET value = 'x' WHERE id = 5")
-    report = numbered.reconcile(chunk_rows=2)
+    report = numbered.reconcile(chunk_rows=2, strategy="text")
     assert (report.cost.rows, report.old_rows, report.new_rows) == (4, 10, 10)
 
 
-@pytest.mark.parametrize(("options", "most"), [({"chunk_rows": 7, "strategy": "rows"}, 7), ({"chunk_rows": 100}, 2048)])
+@pytest.mark.parametrize(
+    ("options", "most"), [({"chunk_rows": 7, "strategy": "rows"}, 7), ({"chunk_rows": 100, "strategy": "text"}, 2048)]
+)
 def test_no_more_rows_are_read_at_once_than_fit(numbered, monkeypatch, options, most):
     from reconcile.databases.side import Side
 
