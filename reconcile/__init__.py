@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from reconcile.backfilling.walk import Backfilled
     from reconcile.capturing.script import Script
     from reconcile.capturing.status import CaptureStatus
+    from reconcile.checking.doctor import Examined
     from reconcile.comparing.history import Passed
     from reconcile.comparing.recheck import Patience
     from reconcile.mapping.model import Plan
@@ -62,6 +63,13 @@ def check(path: str | Path, environ: Mapping[str, str]) -> list[Problem]:
     from reconcile.checking.doctor import check
 
     return check(path, environ)
+
+
+def examine(path: str | Path, environ: Mapping[str, str]) -> Examined:
+    """The same, with which mappings are two-way, and why the others are not."""
+    from reconcile.checking.doctor import examine
+
+    return examine(path, environ)
 
 
 def backfill(plan: Plan, name: str, **options: Any) -> Counts:

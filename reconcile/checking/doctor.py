@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconcile.checking import directions, grants, neighbours, primary
+from reconcile.checking import directions, durability, grants, neighbours, primary
 from reconcile.checking.finding import Finding
 from reconcile.checking.inspection import inspect, inspect_back
 from reconcile.checking.probing import probe_source, probe_target
@@ -24,7 +24,19 @@ from reconcile.databases.schema import read as read_schema
 from reconcile.mapping import model as model
 from reconcile.mapping.file import File, Steps, read
 from reconcile.mapping.functions import loaded
-from strangler.core.errors import ConfigError, DatabaseError, Problem
+from strangler.core.errors import ConfigError, DatabaseError, Problem, UsageError
+
+Way = tuple[bool, tuple[str, ...]]
+"""Whether a mapping is two-way, and if not, why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """Every problem and warning of a file; and by mapping whether it is two-way, where both its schemas could be read."""
+
+    problems: list[Problem]
+    ways: Mapping[str, Way] = field(default_factory=dict)
+    refused: frozenset[str] = frozenset()  # mappings with no way back at all, and none of it accepted: a cutover refuses them
 
 
 @dataclass(slots=True)
@@ -40,6 +52,11 @@ class _Visit:
     def add(self, steps: Steps, finding: Finding) -> None:
         self.problems.append(self.file.problem((*steps, *finding.steps), finding.message, warning=finding.warning))
 
+    def two_way(self) -> dict[str, Way]:
+        """Of the mappings whose schemas could be read."""
+        mappings = [each for each in self.file.plan.mappings if each.name in self.old and each.name in self.new]
+        return {each.name: directions.two_way(each, self.old[each.name], self.new[each.name]) for each in mappings}
+
     def error(self, steps: Steps, message: str) -> None:
         self.add(steps, Finding((), message))
 
@@ -49,21 +66,22 @@ class _Visit:
 
 def check(path: str | Path, environ: Mapping[str, str]) -> list[Problem]:
     """Every problem and warning. If the file alone has problems, those are all: no database is opened for it."""
+    return examine(path, environ).problems
+
+
+def examine(path: str | Path, environ: Mapping[str, str]) -> Examined:
+    """The same, with which mappings are two-way."""
     try:
-        return _check(read(path, environ))
+        file = read(path, environ)
     except ConfigError as error:
-        return list(error.problems)
+        return Examined(list(error.problems))
+    visit = _checked(file)
+    refused = frozenset(mapping.name for mapping in file.plan.mappings if mapping.back is None and mapping.one_way is None)
+    problems = sorted(dict.fromkeys(visit.problems), key=lambda problem: (problem.line, problem.column))
+    return Examined(problems, visit.two_way(), refused)
 
 
-def ways(path: str | Path, environ: Mapping[str, str]) -> dict[str, tuple[bool, tuple[str, ...]]]:
-    """Per mapping, whether it is two-way, and if not, why. Raises ConfigError and DatabaseError."""
-    plan = read(path, environ).plan
-    with ExitStack() as stack:
-        databases = dict(zip(plan.databases, stack.enter_context(opened(plan.databases, *plan.databases)), strict=True))
-        return {mapping.name: directions.two_way(mapping, *_schemas(mapping, databases)) for mapping in plan.mappings}
-
-
-def _check(file: File) -> list[Problem]:
+def _checked(file: File) -> _Visit:
     visit = _Visit(file)
     with ExitStack() as stack:
         for name in file.plan.databases:
@@ -76,8 +94,9 @@ def _check(file: File) -> list[Problem]:
         _visit_neighbours(visit)
         for name, database in visit.databases.items():
             _visit_database(visit, name, database)
+    _visit_schedule(visit)
     _visit_unused(visit)
-    return sorted(dict.fromkeys(visit.problems), key=lambda problem: (problem.line, problem.column))
+    return visit
 
 
 def _visit_mapping(visit: _Visit, here: Steps, mapping: model.Mapping) -> None:
@@ -170,20 +189,26 @@ def _visit_database(visit: _Visit, name: str, database: Database) -> None:
             )
         elif statement := grants.missing_create(database):
             visit.warn(here, f"the toolkit may not make its own tables there (names begin with strangler_): {statement}")
+        reads = {each.source.database for each in plan.mappings} | {each.target.database for each in plan.mappings if each.back}
+        for message in durability.inspect_durability(durability.settings(database), read=name in reads):
+            visit.warn(here, message)
     except DatabaseError as error:
         visit.error(here, str(error))
 
 
+def _visit_schedule(visit: _Visit) -> None:
+    """Lines that are never due, as the scheduler reads them."""
+    from reconcile.jobs.schedule import Cron  # which needs the scheduler
+
+    schedule = visit.file.plan.schedule
+    for name, line in {"reconcile": schedule.reconcile, "sweep": schedule.sweep}.items() if schedule else ():
+        try:
+            Cron(line or "* * * * *")
+        except UsageError as error:
+            visit.error(("schedule", name), str(error).removeprefix("schedule: "))
+
+
 def _visit_unused(visit: _Visit) -> None:
     """Parts of the file that no command of this version uses."""
-    plan = visit.file.plan
-    parts: list[tuple[Steps, object]] = [(("outbox",), plan.outbox)]
-    parts += [(("mappings", index, "emit"), mapping.emit) for index, mapping in enumerate(plan.mappings)]
-    for steps, value in parts:
-        if value is not None:
-            visit.warn(steps, "is read and checked, but no command of this version uses it yet")
-
-
-def _schemas(mapping: model.Mapping, databases: Mapping[str, Database]) -> tuple[Schema, Schema]:
-    old, new = databases[mapping.source.database], databases[mapping.target.database]
-    return read_source(old, mapping), read_schema(new, mapping.target.table)
+    if visit.file.plan.outbox is not None:
+        visit.warn(("outbox",), "is read and checked, but no command of this version uses it yet")

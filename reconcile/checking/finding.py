@@ -27,6 +27,15 @@ class Finding:
         return replace(self, steps=(*steps, *self.steps))
 
 
+def unknown_table(steps: Steps, name: str, known: Iterable[str]) -> Finding:
+    """The same for a table; one that was named with its schema is told where the schema goes."""
+    schema, dot, table = name.rpartition(".")
+    if not dot:
+        return unknown(steps, "table", name, known)
+    message = f"{name!r} is not a table: write {table!r} without its schema, and that into the address of a database of its own:"
+    return Finding(steps, f"{message} ?options=-csearch_path%3D{schema} on PostgreSQL, /{schema} on MariaDB")
+
+
 def unknown(steps: Steps, noun: str, name: str, known: Iterable[str]) -> Finding:
     """A name that is not there, with the nearest that is."""
     return Finding(steps, f"{name!r} is not a {noun}{nearest(name, list(known))}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from reconcile.checking.finding import Finding, Steps, unknown
+from reconcile.checking.finding import Finding, Steps, unknown, unknown_table
 from reconcile.databases.schema import Column as Live
 from reconcile.databases.schema import Schema, Table
 from reconcile.mapping import way_back
@@ -37,9 +37,9 @@ def inspect(mapping: Mapping, old: Schema, new: Schema, given: Collection[str] =
     """What stops a mapping, and what of its keys and types may. `given` are columns of the target that get a value elsewhere."""
     source, target = old.tables.get(mapping.source.name(mapping.name)), new.tables.get(mapping.target.table)
     if source is None and mapping.source.table is not None:
-        yield unknown(("from", "table"), "table", mapping.source.table, old.names)
+        yield unknown_table(("from", "table"), mapping.source.table, old.names)
     if target is None:
-        yield unknown(("to", "table"), "table", mapping.target.table, new.names)
+        yield unknown_table(("to", "table"), mapping.target.table, new.names)
     if source is not None:
         yield from _source(mapping, source)
     if target is not None:
@@ -58,8 +58,38 @@ def _source(mapping: Mapping, source: Table) -> Iterator[Finding]:
         for needed in column.named:
             if needed not in source.columns:
                 yield unknown(("columns", name), f"column of {source.name}", needed, tuple(source.columns))
+            else:
+                yield from _unreadable(("columns", name), source, needed)
     if mapping.source.query is None:
         yield from _indexed(("from", "key"), source, mapping.source.key, set(mapping.source.key))
+
+
+_INSTEAD = {  # of types that cannot be compared yet: an expression that can, and a type that holds the same
+    "ARRAY": ("to_jsonb({})::text", "JSONB"),
+    "MONEY": ("{}::numeric", "NUMERIC"),
+    "INET": ("{}::text", "TEXT"),
+    "CIDR": ("{}::text", "TEXT"),
+    "MACADDR": ("{}::text", "TEXT"),
+    "FLOAT": ("{} + 0e0", "DOUBLE"),
+}
+
+
+def _instead(live: Live) -> str:
+    _, other = _INSTEAD.get(_type_name(live), ("", ""))
+    return other and f", such as {other}"
+
+
+def _unreadable(steps: Steps, source: Table, name: str) -> Iterator[Finding]:
+    """A column whose values come out of the driver as something else than they are."""
+    live = source.columns[name]
+    if live.kind is None and _type_name(live) in _INSTEAD:
+        sql = _INSTEAD[_type_name(live)][0].format(name)
+        message = f"{source.name}.{name} is {live.type}, which cannot be read as it is"
+        yield Finding(steps, f'{message}: write an expression instead, such as {{sql: "{sql}"}}')
+
+
+def _type_name(live: Live) -> str:
+    return live.type.partition("(")[0]
 
 
 def inspect_back(mapping: Mapping, old: Schema, new: Schema) -> Iterator[Finding]:
@@ -92,7 +122,10 @@ def _target(mapping: Mapping, target: Table, given: Collection[str]) -> Iterator
         elif target.columns[name].computed:
             yield Finding(("columns", name), f"{target.name}.{name} is computed by the database: leave it out")
         elif target.columns[name].kind is None:
-            yield Finding(("columns", name), f"columns of type {target.columns[name].type} cannot be compared yet")
+            message = f"{target.name}.{name} is {target.columns[name].type}, which cannot be compared yet"
+            yield Finding(
+                ("columns", name), f"{message}: leave it out, or give the column another type{_instead(target.columns[name])}"
+            )
     for name, live in target.columns.items():
         if name not in mapping.columns and name not in given and not live.nullable and not live.filled:
             yield Finding(("columns",), f"{target.name}.{name} is NOT NULL without a default: say what goes into it")

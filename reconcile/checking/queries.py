@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reconcile.checking.finding import Finding, unknown
+from reconcile.checking.finding import Finding, unknown, unknown_table
 from reconcile.checking.reading import Read, Select, selects
 from reconcile.databases.schema import Schema, Table
 from reconcile.mapping.model import Mapping, Source
@@ -39,7 +39,7 @@ def _captured(source: Source, reads: Sequence[Read], old: Schema) -> Iterator[Fi
         if table in old.tables:
             yield from _columns(steps, old.tables[table], columns)
         else:
-            yield unknown(steps, "table", table, old.names)
+            yield unknown_table(steps, table, old.names)
 
 
 def _columns(steps: tuple[str, ...], table: Table, columns: tuple[str, ...]) -> Iterator[Finding]:

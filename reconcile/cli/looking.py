@@ -13,27 +13,40 @@ import reconcile as api
 from reconcile.cli import options, screen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from reconcile.checking.doctor import Examined
     from reconcile.reports.report import Report
 
 _PROBLEM = ("line", "column", "path", "message", "warning")
 
 
-@click.command(help="Read the mappings and look at both schemas; list every problem.")
+@click.command(help="Read the mappings and look at both schemas; list every problem, and which mappings have a way back.")
 @options.file
 @options.json
 @click.pass_context
 def check(context: click.Context, path: str, as_json: bool) -> None:
-    problems = api.check(path, os.environ)
-    errors = sum(not problem.warning for problem in problems)
+    found = api.examine(path, os.environ)
+    errors = sum(not problem.warning for problem in found.problems)
     if as_json:
-        screen.show_json([{field: getattr(problem, field) for field in _PROBLEM} for problem in problems])
+        problems = [{field: getattr(problem, field) for field in _PROBLEM} for problem in found.problems]
+        ways = [{"mapping": name, "two_way": way, "why_not": list(why)} for name, (way, why) in found.ways.items()]
+        screen.show_json({"problems": problems, "mappings": ways})
     else:
-        for problem in problems:
-            click.echo(problem.render(path))
-        click.echo(_sum_up(path, errors, len(problems) - errors))
+        for problem in found.problems:
+            click.echo(screen.as_typed(problem.render(path)))
+        for line in _ways(found):
+            click.echo(line)
+        click.echo(_sum_up(path, errors, len(found.problems) - errors))
     context.exit(2 if errors else 0)
+
+
+def _ways(found: Examined) -> Iterator[str]:
+    """Whether what is changed on the new side, once it owns the rows, comes back to the old one."""
+    for name, (two_way, why) in found.ways.items():
+        others = f" (and {len(why) - 1} more)" if len(why) > 1 else ""
+        refused = "; a cutover is refused without `one_way: accepted`" if name in found.refused else ""
+        yield f"{name}: {'both ways' if two_way else f'not all the way back: {why[0]}{others}{refused}'}"
 
 
 @click.command(help="Compare both sides of the named mappings, or all. Exit 0: clean; 3: drift, or bad rows; 5: could not check.")

@@ -126,6 +126,9 @@ def _check_mapping(entry: Written, known: list[str], reader: Reader) -> None:
         _check_key(entry, reader)
     if isinstance(entry.get("back"), Written):
         _check_back(entry, entry["back"], reader)
+    if "emit" in entry:
+        message = "this version captures keys, no events: remove it, and write events into the outbox in the application"
+        reader.problem(entry.place("emit"), f"{entry.path}.emit", message)
 
 
 def _database(section: Written, key: str, known: list[str], reader: Reader) -> None:

@@ -70,6 +70,8 @@ def type_(capsys: pytest.CaptureFixture[str]):
 def test_customers_from_nothing_to_clean_to_drift_to_clean(shop: Shop, type_):
     code, out, _ = type_("check")
     assert (code, out.splitlines()[-1]) == (0, "mappings.yaml: 0 problems, 1 warning")
+    assert "customers: both ways" in out.splitlines()
+    assert "memberships: not all the way back: it has no `back`" in out.splitlines()
 
     code, out, _ = type_("reconcile", "customers")
     assert (code, out.splitlines()[0]) == (3, "customers: drift")
@@ -179,7 +181,7 @@ def test_problems_of_the_file_are_jumped_to(shop: Shop, type_):
     code, out, _ = type_("check")
     assert (code, out.splitlines()[-1]) == (2, "mappings.yaml: 1 problem, 0 warnings")
     code, out, _ = type_("check", "--json")
-    assert (code, json.loads(out)[0]["line"]) == (2, line)
+    assert (code, json.loads(out)["problems"][0]["line"]) == (2, line)
 
 
 def test_databases_that_are_not_there(shop: Shop, type_, monkeypatch):
@@ -187,7 +189,7 @@ def test_databases_that_are_not_there(shop: Shop, type_, monkeypatch):
     code, _, err = type_("reconcile", "customers")
     assert (code, err.split(" (in")[0]) == (5, "Error: database old: there is no file elsewhere.db")
     code, out, _ = type_("check", "--json")
-    assert (code, json.loads(out)[0]["path"]) == (2, "databases.old")
+    assert (code, json.loads(out)["problems"][0]["path"]) == (2, "databases.old")
 
 
 def test_the_python_api_of_the_docstring(shop: Shop):

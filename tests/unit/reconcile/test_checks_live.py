@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import create_engine, inspect, make_url, text
 
 import reconcile
-from reconcile.checking.doctor import ways
 from reconcile.checking.walking import unserved
 from reconcile.databases.database import opened
 from reconcile.databases.schema import read
@@ -67,14 +66,106 @@ def write(place: Place, words: str) -> None:
 
 
 def problems(place: Place) -> list[tuple[int, int, str, str]]:
-    return [(each.line, each.column, each.path, each.message) for each in reconcile.check(place.file, {})]
+    """All but that the tests' own servers are set to be quick rather than safe."""
+    found = [each for each in reconcile.check(place.file, {}) if not ("a crash may take back" in each.message and each.warning)]
+    return [(each.line, each.column, each.path, each.message) for each in found]
 
 
 def test_a_file_that_fits_has_no_problems_and_is_two_way_where_it_can(place):
     assert problems(place) == []
-    found = ways(place.file, {})
+    found = reconcile.examine(place.file, {}).ways
     assert found["customers"] == (True, ())
     assert found["orders"][0] is False
+
+
+def test_examining_says_both_and_why_not(place):
+    found = reconcile.examine(place.file, {})
+    assert found.problems == reconcile.check(place.file, {})
+    assert found.ways["orders"] == (False, ("it reads a query, and nobody can tell where rows of a query go",))
+    assert found.refused == {"orders"}
+
+
+def test_what_a_crash_may_take_back_is_a_warning_where_the_database_is_named(place, servers, dialect):
+    if dialect != "sqlite" and servers[dialect].folder is None:
+        pytest.skip("a server of our own is set to be quick rather than safe")
+    said = {"postgresql": "fsync is off", "mariadb": "innodb_flush_log_at_trx_commit is 2"}
+    found = [each for each in reconcile.check(place.file, {}) if "a crash may take back" in each.message]
+    expected = [("databases.old", True), ("databases.new", True)] if dialect in said else []
+    assert [(each.path, each.warning) for each in found] == expected
+    assert all(each.message.startswith(said[dialect]) for each in found)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_writers_that_do_not_wait_for_the_disk_matter_where_changes_are_copied_from(place):
+    for name in ("old", "new"):
+        place.run(name, f"ALTER DATABASE {make_url(place.addresses[name]).database} SET synchronous_commit = off")
+    write(place, MAPPINGS[: MAPPINGS.index("    back:")] + MAPPINGS[MAPPINGS.index("  - name: orders") :])
+    found = [each.path for each in reconcile.check(place.file, {}) if each.message.startswith("synchronous_commit is off")]
+    assert found == ["databases.old"]
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_a_schedule_that_is_never_due_is_an_error_at_its_line(place):
+    write(place, MAPPINGS.replace('{sweep: "0 3 * * *"}', '{reconcile: "0 3 31 2 *", sweep: "99 3 * * *"}'))
+    found = problems(place)
+    assert [each[2] for each in found] == ["schedule.reconcile", "schedule.sweep"]
+    assert found[0][:2] == (25, 23)
+    assert found[0][3] == "'0 3 31 2 *' is never due: there is no such day"
+    assert "'99 3 * * *' is not a cron line" in found[1][3]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "declared", "message"),
+    [
+        ("postgresql", "TEXT[]", 'ARRAY | {sql: "to_jsonb('),
+        (
+            "postgresql",
+            "MONEY",
+            'MONEY | {sql: "odd::numeric"}',
+        ),
+        ("postgresql", "INET", 'INET | {sql: "odd::text"}'),
+        ("mariadb", "FLOAT", 'FLOAT | {sql: "odd + 0e0"}'),
+    ],
+)
+def test_a_type_that_cannot_be_copied_is_an_error_with_what_to_write_instead(place, dialect, declared, message):
+    place.run("old", f"ALTER TABLE customer ADD COLUMN odd {declared}")
+    place.run("new", "ALTER TABLE customers ADD COLUMN odd VARCHAR(20)")
+    with_it = MAPPINGS.replace("      email: mail\n", "      email: mail\n      odd: odd\n")
+    write(place, with_it)
+    (found,) = [each for each in problems(place) if each[2] == "mappings[0].columns.odd"]
+    type_, _, instead = message.partition(" | ")
+    assert f"customer.odd is {type_}, which cannot be read as it is: write an expression instead, such as {instead}" in found[3]
+    expression = found[3].partition('{sql: "')[2].rpartition('"}')[0]
+    write(place, with_it.replace("odd: odd", f'odd: {{sql: "{expression}"}}'))
+    assert [each for each in problems(place) if each[2].startswith("mappings[0].columns.odd")] == []
+    place.run("new", "ALTER TABLE customers DROP COLUMN odd", f"ALTER TABLE customers ADD COLUMN odd {declared}")
+    (found,) = [each for each in problems(place) if each[2] == "mappings[0].columns.odd"]
+    assert "which cannot be compared yet: leave it out, or give the column another type, such as " in found[3]
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_a_schema_belongs_into_the_address_and_everything_works_there(place):
+    place.run("new", "CREATE SCHEMA sales", "ALTER TABLE customers SET SCHEMA sales", "ALTER TABLE orders SET SCHEMA sales")
+    write(place, MAPPINGS.replace("database: new, table: ", "database: new, table: sales."))
+    messages = [each[3] for each in problems(place)]
+    assert [message.partition(":")[0] for message in messages] == [
+        "'sales.customers' is not a table",
+        "'sales.orders' is not a table",
+    ]
+    option = messages[0].partition("?")[2].split(" ")[0]
+    address = make_url(place.addresses["new"]).render_as_string(hide_password=False)
+    place.addresses["new"] = f"{address}{'&' if '?' in address else '?'}{option}"
+    write(place, MAPPINGS)
+    assert problems(place) == []
+    plan = reconcile.load(place.file, {})
+    place.run("old", "INSERT INTO customer VALUES (1, 'a@x', 'A', 0)", "INSERT INTO orders VALUES (7, 1)")
+    reconcile.install_capture(plan)
+    reconcile.backfill_all(plan)
+    place.run("old", "INSERT INTO orders VALUES (8, 1)")
+    reconcile.relay(plan, until_idle=True)
+    for name, rows in (("customers", 1), ("orders", 2)):
+        report = reconcile.reconcile(plan, name)
+        assert (report.clean, report.new_rows) == (True, rows), list(report.lines())
 
 
 def test_nothing_is_written_by_checking(place):

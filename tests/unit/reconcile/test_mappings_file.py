@@ -26,7 +26,6 @@ mappings:
       columns: {email_addr: email, st: {column: status, map: {active: A, inactive: I}}}
       defaults: {branch: 1}
       delete: {set: {deleted: 1}}
-    emit: customer
     one_way: accepted
   - name: orders
     from: {database: old, query: "SELECT o.no FROM orders o", key: no, captured_from: {orders: no, order_line: order_no}}
@@ -125,6 +124,7 @@ def test_the_worked_example_is_right():
         ("COLUMN", "{column: c, convert: local_time, zone: ../x}", "7: mappings[0].columns.x.zone: '../x' is not a time zone"),
         ("COLUMN", "{column: c, convert: cent}", "7: mappings[0].columns.x.convert: 'cent' is not one of"),
         ("COLUMN", "{column: c, map: {a: b, a: c}}", "7: mappings[0].columns.x.map.a: stands twice"),
+        ("COLUMN}", "c}\n    emit: a.changed", "8: mappings[0].emit: this version captures keys, no events: remove it"),
         ("COLUMN", "{python: 'm:f'}", "7: mappings[0].columns.x: `python` and `needs` go together"),
         (
             "table: t, key: k",
@@ -168,7 +168,7 @@ def test_each_mistake_is_said_at_its_place(read, written: str, instead: str, exp
 
 def test_all_mistakes_are_said_at_once(read):
     text = DESIGN.replace("cents", "cent").replace("state: new", "state: nwe").replace("convert: epoch_seconds", "convert: epoch")
-    assert [each.split(":")[0] for each in problems(read, text)] == ["2", "3", "13", "29"]  # both ${…} are not set
+    assert [each.split(":")[0] for each in problems(read, text)] == ["2", "3", "13", "28"]  # both ${…} are not set
 
 
 def test_a_file_with_many_mistakes_names_each_by_line_and_column(read):
