@@ -158,7 +158,7 @@ async def test_an_old_upstream_that_keeps_alive(scene: Scene) -> None:
     upstream.send(b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\n1")
     await client.message()
     client.send(request())
-    await upstream.head()
+    assert await upstream.head(), "the second request came by the same connection"
 
 
 async def test_an_idle_connection_is_closed_in_time(opened: Open) -> None:

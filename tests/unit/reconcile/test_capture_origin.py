@@ -75,6 +75,7 @@ def test_a_savepoint_does_not_end_it(database, dialect):
 def test_a_database_without_capture_needs_no_origin(fresh, dialect):
     with opened({"x": Address(fresh(dialect))}, "x") as (found,), found.writing() as connection:
         mark(connection, dialect, "relay")
+        assert connection.execute(text("SELECT 1")).scalar() == 1, "the transaction goes on"
 
 
 def test_sqlite_never_keeps_a_row_of_it(database, dialect):

@@ -430,7 +430,8 @@ def test_the_document_has_what_is_served_and_nothing_else(site: Site) -> None:
 def test_places_are_written_as_the_document_says() -> None:
     from strangler.control.plain import place_as_json
 
-    jsonschema.validate(place_as_json(Place(Stage.CANARY, Share(0.25))), {**DOCUMENT["components"]["schemas"]["Place"]})
+    place = place_as_json(Place(Stage.CANARY, Share(0.25)))
+    assert list(jsonschema.Draft202012Validator(DOCUMENT["components"]["schemas"]["Place"]).iter_errors(place)) == []
 
 
 def test_the_readme_names_every_endpoint_and_its_role() -> None:
