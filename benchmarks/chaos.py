@@ -286,6 +286,7 @@ class Chaos:
             with suppress(DBAPIError), engine(server.url).connect() as connection:
                 for query in _WHO[dialect]:
                     self.result.scene += [f"{dialect}: {tuple(row)}" for row in connection.execute(text(query))]
+            self.result.scene += (server.folder / "log").read_text(errors="replace").splitlines()[-_LAST_WORDS:]
         time.sleep(1.0)  # until the stacks are written
 
     def _last_words(self) -> None:

@@ -17,6 +17,7 @@ from hashlib import blake2b
 
 from sqlalchemy import BigInteger, Connection, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import OperationalError
 
 from reconcile.databases.chunk import Key
 from reconcile.databases.mariadb import NAMED_LOCKS
@@ -25,6 +26,7 @@ from strangler.core.errors import DatabaseError
 
 KEYS_AT_ONCE: Mapping[str, int] = {"sqlite": 5000, "postgresql": 500, "mariadb": 500}
 _WAIT_SECONDS = 10
+_TOO_LONG = 1969  # MariaDB: a statement was ended because of max_statement_time
 _ADVISORY = text("SELECT count(pg_advisory_xact_lock(number)) FROM unnest(:numbers) AS wanted(number)").bindparams(
     bindparam("numbers", type_=ARRAY(BigInteger))
 )
@@ -50,11 +52,19 @@ def _lock_postgresql(connection: Connection, numbers: list[int]) -> None:
 
 
 def _lock_mariadb(connection: Connection, numbers: list[int]) -> None:
-    """In one statement, whose expressions are evaluated from left to right. Names hold for a whole server, hence the scope."""
+    """In one statement, evaluated from left to right and no further than the first that is not to be had. All together wait no
+    longer than one. Names hold for a whole server, hence the scope.
+    """
     connection.info[NAMED_LOCKS] = True
     scope = blake2b((connection.engine.url.database or "").encode(), digest_size=6).hexdigest()
-    calls = ", ".join(f"GET_LOCK('strangler:{scope}:{each:x}', {_WAIT_SECONDS})" for each in numbers)
-    if set(connection.exec_driver_sql(f"SELECT {calls}").one()) != {1}:
+    calls = " AND ".join(f"COALESCE(GET_LOCK('strangler:{scope}:{each:x}', {_WAIT_SECONDS}), 0)" for each in numbers)
+    try:
+        taken = connection.exec_driver_sql(f"SET STATEMENT max_statement_time = {_WAIT_SECONDS} FOR SELECT {calls}").scalar_one()
+    except OperationalError as error:
+        if error.orig is None or error.orig.args[0] != _TOO_LONG:
+            raise
+        taken = 0
+    if not taken:
         raise DatabaseError(f"another process has kept the same rows locked for {_WAIT_SECONDS} s: try again")
 
 

@@ -12,10 +12,16 @@ NAME = "capture"
 
 
 def beat(database: Database, name: str = NAME) -> int:
-    """Beat once; returns the number of the beat. The row comes to be with the first one."""
+    """Beat once; returns the number of the beat. The row comes to be with the first one.
+
+    Whoever holds the row is beating, or was stopped at it, and is not waited for: one beat is as good as another.
+    """
     here = HEARTBEAT.c.name == name
+    number = select(HEARTBEAT.c.beat).where(here)
     with database.writing() as connection:
-        following = update(HEARTBEAT).where(here).values(beat=HEARTBEAT.c.beat + 1, at=now(database))
-        if not connection.execute(following).rowcount:
+        free = connection.execute(number.with_for_update(skip_locked=True)).scalar()
+        if free is not None:
+            connection.execute(update(HEARTBEAT).where(here).values(beat=HEARTBEAT.c.beat + 1, at=now(database)))
+        elif connection.execute(number).scalar() is None:
             connection.execute(HEARTBEAT.insert().values(name=name, beat=1, at=now(database)))
-        return int(connection.execute(select(HEARTBEAT.c.beat).where(here)).scalar_one())
+        return int(connection.execute(number).scalar_one())

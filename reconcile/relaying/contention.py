@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from reconcile.applying.trouble import passes
 from strangler.core.errors import DatabaseError
 
 Result = TypeVar("Result")
 
 _TIMES = 6
-_POSTGRESQL = {"40P01", "40001"}
-_MARIADB = {1213, 1020}
 
 
 def outlast(action: Callable[[], Result]) -> Result:
@@ -20,13 +19,6 @@ def outlast(action: Callable[[], Result]) -> Result:
         try:
             return action()
         except DatabaseError as error:
-            if not is_contention(error):
+            if not passes(error.__cause__):
                 raise
     return action()
-
-
-def is_contention(error: DatabaseError) -> bool:
-    """Whether the database ended the transaction only because of another one."""
-    original = getattr(error.__cause__, "orig", None)
-    arguments = getattr(original, "args", ()) or (None,)
-    return getattr(original, "sqlstate", None) in _POSTGRESQL or arguments[0] in _MARIADB

@@ -1,10 +1,13 @@
-"""What relays leave in the captured database about themselves, for whoever asks how things stand."""
+"""What relays leave in the captured database about themselves, for whoever asks how things stand.
+
+Nobody is waited for: a relay that was stopped with a row in its hands must not stop the others.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from reconcile.databases.clock import now
@@ -13,13 +16,24 @@ from reconcile.relaying.stations import Station
 from reconcile.relaying.tables import PROGRESS
 
 
-def write(station: Station, closed: Mapping[str, tuple[str, str]]) -> None:
-    """Note the state of every mapping that starts here, and how many keys were applied since the last time."""
-    states = {course.name: (course.state, course.why) for course in station.courses}
+def write(station: Station, closed: Mapping[str, tuple[str, str]]) -> frozenset[str]:
+    """Note the state of every mapping that starts here, and how many keys were applied since the last time.
+
+    Returns the mappings that were noted; the others are another relay's at this moment.
+    """
+    states = {course.name: (course.state, course.why) for course in station.courses} | dict(closed) | {"": (RUNNING, "")}
     with station.database.writing() as connection:
-        _add(station, connection, "", RUNNING, "", 0)
-        for name, (state, why) in sorted((states | dict(closed)).items()):
-            _add(station, connection, name, state, why, station.applied[name])
+        free = frozenset(states) - _held(connection)
+        for name in sorted(free):
+            _add(station, connection, name, *states[name], station.applied[name])
+    return free
+
+
+def _held(connection: Connection) -> set[str]:
+    """The rows that someone else is writing."""
+    names = select(PROGRESS.c.name)
+    free = set(connection.execute(names.with_for_update(skip_locked=True)).scalars())
+    return set(connection.execute(names).scalars()) - free
 
 
 def _add(station: Station, connection: Connection, name: str, state: str, why: str, keys: int) -> None:

@@ -199,4 +199,5 @@ def _note(connection: Connection, found: Sorted, instant: int) -> None:
         connection.exec_driver_sql(_ROGUES[connection.dialect.name], rows)
     if found.beat_at is not None:
         newer = (PROGRESS.c.name == "") & ((PROGRESS.c.beat_at < found.beat_at) | PROGRESS.c.beat_at.is_(None))
-        connection.execute(PROGRESS.update().where(newer).values(beat_at=found.beat_at, at=instant))
+        if connection.execute(select(PROGRESS.c.name).where(newer).with_for_update(skip_locked=True)).first():
+            connection.execute(PROGRESS.update().where(newer).values(beat_at=found.beat_at, at=instant))  # else the next one is

@@ -115,7 +115,8 @@ class Relay:
 
     def _round(self, station: Station) -> Step:
         try:
-            found = self._note(station) + self._relay(station)
+            self._note(station)
+            found = self._relay(station)
         except DatabaseError as error:
             station.troubles += 1
             station.resumes_at = self._clock() + min(10.0, 0.1 * 2.0 ** min(station.troubles, 10))
@@ -200,15 +201,14 @@ class Relay:
             station.unsettled[0]()
             del station.unsettled[0]
 
-    def _note(self, station: Station) -> Step:
+    def _note(self, station: Station) -> None:
         """Once a second: a heartbeat, and how things stand."""
         if self._clock() >= station.notes_at:
             station.notes_at = self._clock() + _NOTES
             if station.courses:
                 beat(station.database)
-            outlast(partial(notes.write, station, self._stations.troubles))
-            station.applied.clear()
-        return Step()
+            for name in outlast(partial(notes.write, station, self._stations.troubles)):
+                del station.applied[name]
 
 
 def _hurry(connection: Connection) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, inspect, make_url, select
+from sqlalchemy.exc import ArgumentError
 
 from reconcile.applying.budget import WATCHED, Allowance, Budget
 from reconcile.capturing.feed import feeds
@@ -19,6 +20,7 @@ from reconcile.capturing.tables import OUTBOX
 from reconcile.databases.database import Database, opened
 from reconcile.databases.pair import paired
 from reconcile.mapping.canonical import key_text
+from reconcile.mapping.model import Database as Address
 from reconcile.mapping.model import Mapping as RowMapping
 from reconcile.mapping.model import Plan
 from reconcile.owning.ownership import NEW, OLD, Ownership, agreement, ensure_tables, standing
@@ -29,6 +31,15 @@ from reconcile.relaying.course import FAILING, HALTED, Course
 from strangler.core.errors import DatabaseError, Refusal, StranglerError
 
 _RETRY = 2.0  # seconds until what could not be opened is tried again
+_PYMYSQL = {"read_timeout": "60", "write_timeout": "60"}  # seconds
+_WAITS = {
+    "mysql": _PYMYSQL,
+    "mariadb": _PYMYSQL,
+    "postgresql": {
+        **{"keepalives_idle": "15", "keepalives_interval": "5", "keepalives_count": "3"},  # seconds, seconds, times
+        "tcp_user_timeout": "30000",  # milliseconds
+    },
+}
 
 
 @dataclass(slots=True)
@@ -128,7 +139,8 @@ class Stations:
 
     def _database(self, name: str) -> Database:
         if name not in self._databases:
-            (self._databases[name],) = self._stack.enter_context(opened(self._plan.databases, name))
+            addresses = {name: bounded(self._plan.databases[name])}
+            (self._databases[name],) = self._stack.enter_context(opened(addresses, name))
         return self._databases[name]
 
     def _arrange(self) -> None:
@@ -169,6 +181,19 @@ class Stations:
                         listener = Listener(mapping.name, owns, course.parse, key_text)
                         found.setdefault(feed.name, []).append(listener)
         return {feed: listeners for feed, listeners in found.items() if feed not in closed}
+
+
+def bounded(address: Address) -> Address:
+    """With an end to every wait for a server that has gone without a word, unless the address says how long to wait itself."""
+    try:
+        url = make_url(address.url)
+    except ArgumentError:
+        return address  # opening it says what is wrong
+    waits = _WAITS.get(url.get_backend_name())
+    if waits is None:
+        return address
+    url = url.update_query_dict({name: value for name, value in waits.items() if name not in url.query})
+    return replace(address, url=url.render_as_string(hide_password=False))
 
 
 def _has_outbox(database: Database) -> bool:

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from reconcile.applying import locks
 from reconcile.databases.database import Database, opened
@@ -52,6 +52,28 @@ def test_a_key_is_held_until_the_transaction_ends(database):
         wanting = Wanting(database, 3, 4)
         assert not wanting.within(0.3)
     assert wanting.within(5)
+
+
+def test_nobody_waits_for_a_second_lock_when_the_first_is_not_to_be_had(database, monkeypatch):
+    if database.dialect != "mariadb":
+        pytest.skip("PostgreSQL ends the statement with its first lock")
+    monkeypatch.setattr(locks, "_WAIT_SECONDS", 1)
+    first, *others = sorted(range(1, 9), key=lambda key: locks.number("things", (key,)))
+    with database.writing() as holding, database.writing() as connection:
+        take(database, holding, first)
+        with pytest.raises(DatabaseError, match="locked for 1 s"):
+            take(database, connection, first, *others)
+        assert Wanting(database, *others).within(5)
+
+
+def test_all_locks_together_are_waited_for_no_longer_than_one(database, monkeypatch):
+    if database.dialect != "mariadb":
+        pytest.skip("PostgreSQL ends the statement with its first lock")
+    asked = []
+    event.listen(database.engine, "before_cursor_execute", lambda *found: asked.append(found[2]))
+    with database.writing() as connection:
+        take(database, connection, 1, 2, 3)
+    assert [words for words in asked if "GET_LOCK" in words] == [words for words in asked if "max_statement_time = 10" in words]
 
 
 def test_an_error_lets_go_too(database):

@@ -322,6 +322,26 @@ def test_what_others_write_on_the_other_side_is_named_and_what_we_write_is_not(f
     assert families.parents == [(1, "ann", 1), (2, "bob", 77)]
 
 
+def test_a_relay_that_was_stopped_at_its_notes_holds_nobody_up(families):
+    if families.old.dialect.name == "sqlite":
+        pytest.skip("it has one writer at a time")
+    now = [0.0]
+    with families.relay(clock=lambda: now[0]) as relay:
+        drain(relay)
+        with families.old.connect() as stopped:
+            for table in ("strangler_heartbeat", "strangler_relay"):
+                stopped.execute(text(f"SELECT * FROM {table} FOR UPDATE"))
+            families.write("INSERT INTO parent VALUES (1, 'ann', '1')")
+            now[0] += 5.0
+            assert drain(relay).troubles == {}
+            assert families.parents == [(1, "ann", 1)]
+            assert relay._stations.look(now[0])[0].applied["parents"] == 1
+        now[0] += 5.0
+        drain(relay)
+    (found, _) = status(families.plan).mappings
+    assert found.applied == 1
+
+
 def test_a_late_relay_writes_only_what_is_true_by_then(families):
     """One relay has claimed a key and sleeps; its lease runs out, and another one applies the key; then the first wakes up."""
     families.write("INSERT INTO parent VALUES (1, 'ann', '1')")
