@@ -88,7 +88,7 @@ def backfill_all(
     on_progress: OnProgress | None = None,
     chunk_rows: int | None = None,
     budget: Budget | None = None,
-    rows_per_second: float = 0.0,
+    rows_per_second: float | None = None,
     behind: Callable[[], str | None] | None = None,
     restart: bool = False,
     skip: int = 0,
@@ -98,18 +98,19 @@ def backfill_all(
 
     Args:
         chunk_rows: a fixed size; without it chunks are sized to half a second.
-        behind: asked between chunks; as long as it gives a reason, the backfill waits.
+        rows_per_second: at most, on average (0 is no limit); without it, what the file's `throttle` says.
+        behind: asked between chunks; as long as it gives a reason, the backfill waits. Without it, as the file says.
         restart: begin anew, rather than where the last call stopped.
         skip: so many rows of a mapping may be passed over; they are named in what is returned and by `backfills`.
         stop: when set, it ends after the chunk it is at.
     """
     from reconcile.backfilling import course, walk
     from reconcile.backfilling.sizing import Sizing
-    from reconcile.backfilling.throttle import Throttle
+    from reconcile.backfilling.throttle import throttle
 
     conduct = walk.Conduct(
         Sizing(chunk_rows, fixed=True) if chunk_rows else Sizing(),
-        Throttle(rows_per_second, behind or _never),
+        throttle(plan, rows_per_second, behind),
         restart,
         skip,
         stop or Event(),
@@ -250,7 +251,7 @@ def reconcile(
         strategy: records, hashes, text, sums or rows; without it the cheapest that can tell.
         accept_normalisation: rows that differ only in how texts write the same (composed letters, blanks at the end) are no
             drift.
-        patience: how long to wait for rows that are being written.
+        patience: how long to wait for rows that are being written; without it, `stuck_after` is the file's.
         keys: only these; such a pass is not recorded.
         incremental: only keys that were captured since the last clean pass. Refused where that is not known.
         selftest: first prove on a copy of some rows that planted drift is found; if it is not, the pass is worth nothing.
@@ -263,7 +264,15 @@ def reconcile(
     from reconcile.comparing.compare import Options
     from reconcile.comparing.recheck import Patience
 
-    options = Options(chunk_rows, strategy, randbits(62), rows_per_second, accept_normalisation, patience or Patience(), selftest)
+    options = Options(
+        chunk_rows,
+        strategy,
+        randbits(62),
+        rows_per_second,
+        accept_normalisation,
+        patience or Patience(stuck=plan.stuck_after),
+        selftest,
+    )
     tell = on_progress or _quiet
     if keys is not None:
         return passes.check_keys(plan, name, keys, options, tell)
@@ -277,10 +286,6 @@ def passes(plan: Plan, name: str, *, limit: int = 50) -> list[Passed]:
     from reconcile.comparing import history
 
     return history.listed(plan, name, limit=limit)
-
-
-def _never() -> None:
-    return None
 
 
 def _quiet(progress: Progress) -> None:

@@ -35,6 +35,15 @@ class Throttle:
         return max(0.0, rows / self.rows_per_second - seconds) if self.rows_per_second else 0.0
 
 
+def throttle(plan: Plan, rows_per_second: float | None, behind: Behind | None) -> Throttle:
+    """What is asked for, and for the rest what the file says."""
+    said = plan.throttle
+    if behind is None and said.behind is not None:
+        behind = asking(plan, said.behind.database, said.behind.sql, said.behind.above)
+    rate = said.rows_per_second if rows_per_second is None else rows_per_second
+    return Throttle(rate, behind) if behind is not None else Throttle(rate)
+
+
 def asking(plan: Plan, name: str, sql: str, above: float) -> Behind:
     """Wait while a query's number, in one of the plan's databases, is above a limit.
 
@@ -50,6 +59,6 @@ def asking(plan: Plan, name: str, sql: str, above: float) -> Behind:
             raise UsageError(f"the throttle's query on database {name} gives no number: let it give one") from None
         if number is not None and number <= above:
             return None
-        return f"the throttle's query gives {'NULL' if number is None else f'{number:g}'}, the limit is {above:g}"
+        return f"database {name} is behind: {'NULL' if number is None else f'{number:g}'}, {above:g} allowed"
 
     return behind

@@ -9,6 +9,7 @@ import click
 
 import reconcile as api
 from reconcile.cli import options, screen
+from strangler.core.errors import UsageError
 from strangler.core.units import Share
 
 if TYPE_CHECKING:
@@ -20,7 +21,14 @@ if TYPE_CHECKING:
 @options.mappings
 @options.file
 @options.chunk
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="At most so many rows a second.")
+@click.option("--rate", type=click.FloatRange(0), help="At most so many rows a second, 0 for no limit; else as `throttle` says.")
+@click.option(
+    "--behind",
+    nargs=3,
+    type=(str, str, float),
+    metavar="DATABASE SQL NUMBER",
+    help="Wait while SQL, asked of a database between chunks, gives more (a replica's lag, say); else as `throttle` says.",
+)
 @click.option("--restart", is_flag=True, help="Begin anew, rather than where the last one stopped.")
 @click.option("--skip", type=click.IntRange(0), default=0, show_default=True, help="Pass over at most so many bad rows.")
 @click.option("--pause", is_flag=True, help="Let the backfill that runs wait, and do nothing else.")
@@ -37,7 +45,7 @@ def backfill(
         return
     bar = screen.ProgressLine(quiet=as_json)
     with screen.stopping() as stop:
-        done = api.backfill_all(plan, names, on_progress=bar, stop=stop, **_conduct(**how))
+        done = api.backfill_all(plan, names, on_progress=bar, stop=stop, **_conduct(plan, **how))
     bar.end()
     if as_json:
         screen.show_json({"mappings": [_document(name, found) for name, found in done.items()]})
@@ -56,8 +64,18 @@ def _tell(plan: Plan, names: tuple[str, ...], pause: bool) -> None:
         click.echo(f"{name}: {'waits after the chunk it is at' if pause else 'goes on'}")
 
 
-def _conduct(rate: float | None, max_deletes: int, max_delete_share: Share, **others: Any) -> dict[str, Any]:
-    return {"rows_per_second": rate or 0.0, "budget": options.make_budget(max_deletes, max_delete_share), **others}
+def _conduct(
+    plan: Plan,
+    rate: float | None,
+    behind: tuple[str, str, float] | None,
+    max_deletes: int,
+    max_delete_share: Share,
+    **others: Any,
+) -> dict[str, Any]:
+    if behind is not None and behind[0] not in plan.databases:
+        raise UsageError(f"--behind: {behind[0]!r} is not one of `databases` in {plan.file}: {', '.join(plan.databases)}")
+    budget = options.make_budget(max_deletes, max_delete_share)
+    return {"rows_per_second": rate, "behind": behind and api.behind_by_sql(plan, *behind), "budget": budget, **others}
 
 
 def _show_backfilled(done: Mapping[str, Backfilled]) -> None:

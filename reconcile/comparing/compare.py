@@ -25,8 +25,8 @@ from strangler.core.errors import DatabaseError, Refusal
 
 OnCheckpoint = Callable[[Key, Tally, Collection[Key]], None]
 
-CHUNK_ROWS = 32_768
-_TEXT_CHUNK_ROWS = 8192
+CHUNK_ROWS = 131_072
+_READ_CHUNK_ROWS = 32_768  # where more is done for a row than to hash it
 _SUSPECTS = 5000  # that are settled together
 _CHECKPOINT_SECONDS = 5.0
 
@@ -132,7 +132,7 @@ class _Pass:
                 pace.keep(self.tally.old_rows)
 
     def _size(self, sides: Sides) -> int:
-        return self.options.rows or (_TEXT_CHUNK_ROWS if sides.strategy == "text" else CHUNK_ROWS)
+        return self.options.rows or (CHUNK_ROWS if sides.strategy in ("records", "hashes") else _READ_CHUNK_ROWS)
 
     def _settle(self, seen: Captured) -> None:
         suspects, self.suspects = self.suspects, {}
@@ -189,6 +189,7 @@ def compare(
         "captured": run.captured,
         "full": keys is None and not changed,
         "undecided_allowed": options.patience.undecided,
+        "empty_allowed": pair.mapping.empty is not None,
     }
     report = tally.report(pair, seconds=options.clock() - begun, **facts)
     if seen is not None and report.clean and report.unsettled_are_all:

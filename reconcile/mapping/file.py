@@ -105,6 +105,9 @@ def _check(written: Written, reader: Reader) -> None:
     known = list(written.get("databases", {}))
     mappings = [entry for entry in written.get("mappings", []) if isinstance(entry, Written)]
     _database(written, "state", known, reader)
+    throttle = written.get("throttle")
+    if isinstance(throttle, Written) and isinstance(throttle.get("behind"), Written):
+        _database(throttle["behind"], "database", known, reader)
     for entry in mappings:
         _check_mapping(entry, known, reader)
     _check_names(mappings, reader, "mapping")

@@ -119,6 +119,7 @@ class Mapping:
     columns: Map[str, Column]
     back: Back | None = None
     emit: str | None = None
+    empty: str | None = None
     one_way: str | None = None
 
 
@@ -167,14 +168,36 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
+class Behind:
+    """What says that a database is behind: SQL that gives a number, and the number above which one waits."""
+
+    database: str
+    sql: str
+    above: float
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """What holds backfills back. `rows_per_second` on average; 0 is no limit."""
+
+    rows_per_second: float = 0.0
+    behind: Behind | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """A whole mappings.yaml, found to be without problems as far as the file alone can tell."""
+    """A whole mappings.yaml, found to be without problems as far as the file alone can tell.
+
+    `stuck_after`: seconds that a captured change may wait before it counts as drift.
+    """
 
     databases: Map[str, Database]
     mappings: tuple[Mapping, ...]
     state: str | None = None
     outbox: Outbox | None = None
     schedule: Schedule | None = None
+    throttle: Throttle = Throttle()
+    stuck_after: float = 300.0
     file: str = "mappings.yaml"
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 
 from reconcile.mapping import model as mapping
 from reconcile.mapping.convert import CONVERTERS, zone
-from strangler.core.spec.kinds import Schema, Word, choice, describe, text
+from strangler.core.spec.kinds import Schema, Word, choice, describe, duration, number, text
 from strangler.core.spec.node import Node, Scalar, Sequence
 from strangler.core.spec.reader import INVALID, Reader
 from strangler.core.spec.section import Field, ListOf, MapOf, Section, is_nothing
@@ -172,6 +172,7 @@ MAPPING = Section(
     Field("columns", COLUMNS, "new column: where its value comes from", required=True),
     Field("back", BACK, "the way home after cutover"),
     Field("emit", text("an event type"), "capture also writes domain events of this type to the outbox"),
+    Field("empty", choice("accepted"), "`accepted`: both sides may be without any rows, and are clean then"),
     Field("one_way", choice("accepted"), "`accepted`: a cutover may go ahead although there is no way back"),
 )
 
@@ -215,6 +216,22 @@ SCHEDULE = Section(
 )
 
 
+BEHIND = Section(
+    "what says that a database is behind",
+    mapping.Behind,
+    Field("database", _named, "which of `databases` is asked", required=True),
+    Field("sql", _expression, "an expression or query in its SQL that gives one number, such as a replica's lag", required=True),
+    Field("above", number(0, 1e12), "above this number, and while it is NULL, backfills wait", required=True),
+)
+
+THROTTLE = Section(
+    "the throttle",
+    mapping.Throttle,
+    Field("rows_per_second", number(0, 1e9), "so many rows a second at most, on average; 0 is no limit"),
+    Field("behind", BEHIND, "asked between chunks: as long as it says so, the backfill waits"),
+)
+
+
 def _plan(version: int, **arguments: Any) -> mapping.Plan:
     urls = arguments.pop("databases")
     databases = {name: mapping.Database(url) for name, url in urls.items()}
@@ -230,4 +247,6 @@ FILE = Section(
     Field("mappings", ListOf(MAPPING), "how rows of the old schema become rows of the new one", required=True),
     Field("outbox", OUTBOX, "domain events and who gets them"),
     Field("schedule", SCHEDULE, "when jobs run"),
+    Field("throttle", THROTTLE, "what holds backfills and sweeps back"),
+    Field("stuck_after", duration(), "a change that has waited longer for the relay is no longer on its way, but drift"),
 )

@@ -172,6 +172,7 @@ class Report:
         strategy: how rows were compared; `captured`: changes on their way were known, rather than waited out.
         full: all rows were compared, not only those that were captured since the last clean pass.
         undecided_allowed: so many undecided rows still let it be clean.
+        empty_allowed: two sides without any rows are clean.
     """
 
     mapping: str
@@ -196,6 +197,7 @@ class Report:
     captured: bool = False
     full: bool = True
     undecided_allowed: int = 0
+    empty_allowed: bool = False
     cost: Cost = Cost()
 
     @property
@@ -213,7 +215,7 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        if not self.old_rows and self.full:
+        if self._suspiciously_empty:
             return Verdict.CANNOT_SAY  # rows only on the new side are more likely a wrong or emptied source than drift
         if self.drifted:
             return Verdict.DRIFT
@@ -226,14 +228,21 @@ class Report:
             return f"the pass ended early: {self.failure}"
         if not self.covered:
             return "not every key was looked at"
-        if not self.old_rows and self.full:
-            return f"the old side has no rows, the new side has {self.new_rows:,}: are these the right databases?"
+        if self._suspiciously_empty:
+            if self.new_rows:
+                return f"the old side has no rows, the new side has {self.new_rows:,}: are these the right databases?"
+            return "both sides have no rows: are these the right databases? If so, write `empty: accepted` in the mapping"
         if self.unmapped:
-            return f"{self.unmapped:,} rows of the old side cannot be mapped"
+            return f"{self.unmapped:,} row{'s' * (self.unmapped != 1)} of the old side cannot be mapped"
         undecided = self.standings.get(Standing.UNDECIDED, 0)
         if undecided > self.undecided_allowed:
             return f"{undecided:,} rows moved each time they were looked at; {self.undecided_allowed:,} are let pass"
         return self.doubt
+
+    @property
+    def _suspiciously_empty(self) -> bool:
+        """Rows that are only on the new side are not expected, whatever is accepted."""
+        return self.full and not self.old_rows and not (self.empty_allowed and not self.new_rows)
 
     @property
     def exit_code(self) -> int:

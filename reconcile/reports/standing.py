@@ -129,8 +129,8 @@ _NEXT: tuple[tuple[_Rule, str], ...] = (
     (lambda it: it.verdict is None, "`reconcile {0.mapping}`: it was never compared"),
     (lambda it: it.verdict is Verdict.DRIFT, "`repair plan {0.mapping}`: {0.drifted:,} rows differ"),
     *((true, "`reconcile {0.mapping}`: " + words) for true, words in _LEFT),
-    (lambda it: not it.known, "`reconcile {0.mapping}`: {0.why_unknown}"),
     (lambda it: it.verdict is not Verdict.CLEAN, "`reconcile {0.mapping}`: {0.why}"),
+    (lambda it: not it.known, "`reconcile {0.mapping}`: {0.why_unknown}"),
 )
 
 _STATES: tuple[tuple[_Rule, DataState, str], ...] = (

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import reconcile
 from reconcile.applying.budget import Budget
+from reconcile.backfilling.throttle import throttle
 from reconcile.backfilling.walk import definition
 from reconcile.backfilling.watermark import LEASE_SECONDS, Lease, take
 from reconcile.databases.database import opened
@@ -213,10 +214,31 @@ def test_it_waits_while_a_query_gives_too_much(numbered):
             numbered.old(("UPDATE lag SET seconds = NULL", "UPDATE lag SET seconds = 5")[len(waits) - 1])
 
     assert numbered.backfill(chunk_rows=5, behind=behind, on_progress=on_progress).inserted == 10
-    assert waits == [f"paused: the throttle's query gives {found}, the limit is 5" for found in ("9.5", "NULL")]
+    assert waits == [f"paused: database old is behind: {found}, 5 allowed" for found in ("9.5", "NULL")]
     numbered.old("UPDATE lag SET seconds = 'many'")
     with pytest.raises(UsageError, match="the throttle's query on database old gives no number"):
         behind()
+
+
+def test_what_the_file_says_holds_a_backfill_back_unless_something_else_is_asked_for(numbered):
+    numbered.old("CREATE TABLE lag (seconds)")
+    numbered.old("INSERT INTO lag VALUES (9)")
+    words = 'throttle: {rows_per_second: 400, behind: {database: old, sql: "SELECT max(seconds) FROM lag", above: 5}}\n'
+    numbered.file.write_text(numbered.file.read_text("utf-8") + words, "utf-8")
+    plan = numbered.plan
+    said = throttle(plan, None, None)
+    assert (said.rows_per_second, said.behind()) == (400.0, "database old is behind: 9, 5 allowed")
+    asked = throttle(plan, 0, lambda: None)
+    assert (asked.rows_per_second, asked.behind()) == (0, None)
+    states = []
+
+    def on_progress(progress):
+        states.append(progress.state)
+        if progress.state != "running":
+            numbered.old("UPDATE lag SET seconds = 1")
+
+    numbered.backfill(chunk_rows=5, on_progress=on_progress)
+    assert states == ["running", "paused: database old is behind: 9, 5 allowed", "running"]
 
 
 class Impatient(threading.Event):

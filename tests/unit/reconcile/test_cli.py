@@ -73,6 +73,14 @@ def test_from_nothing_to_clean_each_step_is_named_by_status(type_):
     assert (code, out.splitlines()[-1]) == (0, "nothing to do: all are clean, and their changes are followed")
 
 
+def test_a_backfill_waits_for_what_is_behind_as_the_command_says(type_, numbered):
+    code, _, err = type_("backfill", "--behind", "nwe", "SELECT 0", "1")
+    assert (code, err) == (2, "Error: --behind: 'nwe' is not one of `databases` in mappings.yaml: old, new\n")
+    code, _, err = type_("backfill", "--behind", "new", "SELECT 'x'", "1")
+    assert (code, "gives no number" in err) == (2, True)
+    assert type_("backfill", "--behind", "new", "SELECT 0", "1", "--rate", "0")[:2][0] == 0
+
+
 def test_drift_is_planned_repaired_and_taken_back(type_, numbered):
     type_("backfill")
     numbered.new("UPDATE things SET value = 'wrong' WHERE id IN (3, 4)")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import reconcile
+from reconcile.mapping.model import Behind, Throttle
 from strangler.core.errors import ConfigError
 
 DESIGN = """\
@@ -31,6 +32,7 @@ mappings:
     from: {database: old, query: "SELECT o.no FROM orders o", key: no, captured_from: {orders: no, order_line: order_no}}
     to: {database: new, table: orders, key: id}
     columns: {id: no}
+    empty: accepted
 outbox:
   database: old
   table: outbox_events
@@ -38,6 +40,8 @@ outbox:
     - {name: billing, http: {url: "https://billing/events", secret: "${SECRET}"}, types: ["order.*"], from: now}
     - {name: bus, nats: {servers: "nats://bus", subject: "shop.{type}"}}
 schedule: {reconcile: "0 3 * * *", sweep: "*/15 4 * * 0"}
+throttle: {rows_per_second: 2000, behind: {database: new, sql: "SELECT 1", above: 2.5}}
+stuck_after: 10m
 """
 ENVIRON = {"PASSWORD": "hunter2", "SECRET": "s3cr3t"}
 
@@ -85,6 +89,9 @@ def test_everything_that_the_design_shows_is_read(read):
     assert plan.outbox.sinks[0].start == "now"
     assert plan.schedule is not None
     assert plan.schedule.sweep == "*/15 4 * * 0"
+    assert plan.throttle == Throttle(2000.0, Behind("new", "SELECT 1", 2.5))
+    assert plan.stuck_after == 600.0
+    assert (orders.empty, customers.empty) == ("accepted", None)
 
 
 def test_no_secret_is_in_the_plans_own_words(read):
@@ -105,6 +112,13 @@ def test_the_worked_example_is_right():
 @pytest.mark.parametrize(
     ("written", "instead", "expected"),
     [
+        (
+            "COLUMN}",
+            "c}\nthrottle: {behind: {database: nwe, sql: '1', above: 2}}",
+            "8: throttle.behind.database: 'nwe' is not one of `databases`; did you mean 'new'?",
+        ),
+        ("COLUMN}", "c}\nstuck_after: 300", "8: stuck_after: 300 has no unit: write 300s"),
+        ("COLUMN}", "c}\n    empty: yes", "8: mappings[0].empty: "),
         ("table: t, key: k", "tabel: t, key: k", "5: mappings[0].from.tabel: unknown key; did you mean 'table'?"),
         ("table: t, key: k", "table: t", "5: mappings[0].from: `key` is missing"),
         ("table: t, key: k", "key: k", "5: mappings[0].from: needs exactly one of `table` and `query`"),
@@ -168,7 +182,7 @@ def test_each_mistake_is_said_at_its_place(read, written: str, instead: str, exp
 
 def test_all_mistakes_are_said_at_once(read):
     text = DESIGN.replace("cents", "cent").replace("state: new", "state: nwe").replace("convert: epoch_seconds", "convert: epoch")
-    assert [each.split(":")[0] for each in problems(read, text)] == ["2", "3", "13", "28"]  # both ${…} are not set
+    assert [each.split(":")[0] for each in problems(read, text)] == ["2", "3", "13", "29"]  # both ${…} are not set
 
 
 def test_a_file_with_many_mistakes_names_each_by_line_and_column(read):

@@ -3,11 +3,13 @@
 import hashlib
 import json
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
+import reconcile
 from reconcile.applying.budget import Budget
-from reconcile.reports.report import KEPT, Drift, Report, Verdict
+from reconcile.reports.report import KEPT, Drift, Report, Standing, Verdict
 from strangler.core.errors import DatabaseError
 from strangler.core.units import Share
 
@@ -144,7 +146,32 @@ def test_empty_tables_are_not_clean(numbered):
     numbered.old("DELETE FROM thing WHERE 1 = 1")
     report = numbered.reconcile()
     assert (report.verdict, report.exit_code) == (Verdict.CANNOT_SAY, 5)
-    assert "the old side has no rows, the new side has 0" in report.why_not_clean
+    assert "both sides have no rows" in report.why_not_clean
+
+
+def test_what_waits_longer_than_the_file_says_is_stuck(numbered):
+    numbered.backfill()
+    plan = numbered.plan
+    reconcile.install_capture(plan)
+    numbered.old("UPDATE thing SET value = 'new' WHERE id = 3")
+    quick = replace(plan, stuck_after=0.0)
+    assert reconcile.reconcile(quick, "things", record=False).standings == {Standing.STUCK: 1}
+
+
+def accept_empty(world) -> None:
+    world.file.write_text(world.file.read_text("utf-8").replace("columns:", "empty: accepted\n    columns:"), "utf-8")
+
+
+def test_a_table_that_may_be_empty_is_clean_when_both_sides_are(numbered):
+    numbered.old("DELETE FROM thing WHERE 1 = 1")
+    assert "write `empty: accepted` in the mapping" in numbered.reconcile().why_not_clean
+    accept_empty(numbered)
+    assert numbered.reconcile().clean
+    numbered.new("INSERT INTO things VALUES (1, 'left')")
+    assert numbered.reconcile().verdict is Verdict.CANNOT_SAY
+    (numbered.folder / "old.db").unlink()
+    with pytest.raises(DatabaseError):
+        numbered.reconcile()
 
 
 def test_rows_on_the_new_side_only_are_not_drift_but_a_reason_to_look_at_the_source(numbered):
@@ -168,7 +195,7 @@ def test_a_row_that_cannot_be_mapped_is_never_clean_even_if_it_is_the_only_one_a
     numbered.old("INSERT INTO thing VALUES (11, 'secret');")
     report = numbered.reconcile(chunk_rows=4)
     assert (report.verdict, report.unmapped, report.drifted, report.exit_code) == (Verdict.CANNOT_SAY, 1, 0, 3)
-    assert report.why_not_clean == "1 rows of the old side cannot be mapped"
+    assert report.why_not_clean == "1 row of the old side cannot be mapped"
     text = "\n".join(report.lines())
     assert "unmapped 11   value (text of 6) is not a number" in text
     assert "secret" not in text + str(report.document()) + repr(report)
