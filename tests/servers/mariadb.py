@@ -7,13 +7,12 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.servers.own import give, run, user
+from tests.servers.own import run, temporary, user
 
 VARIABLE = "STRANGLER_TEST_MARIADB"
 _SETTINGS = (
@@ -79,9 +78,7 @@ def serving() -> Iterator[Server | None]:
 
 @contextmanager
 def _own() -> Iterator[Server]:
-    folder = Path(tempfile.mkdtemp(prefix="my"))  # a socket's path must be short
-    give(folder, "mysql")
-    try:
+    with temporary("my", "mysql") as folder:
         install = _program("mariadb-install-db", "mysql_install_db")
         run(
             "mysql",
@@ -98,8 +95,6 @@ def _own() -> Iterator[Server]:
             yield server
         finally:
             server.stop(signal.SIGKILL)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _program(*names: str) -> str:

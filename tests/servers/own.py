@@ -1,4 +1,4 @@
-"""Running a server's programs as whoever may run it: most refuse to run as root."""
+"""A server's folder, which is gone with its test process, and running its programs as whoever may: most refuse to run as root."""
 
 from __future__ import annotations
 
@@ -6,8 +6,24 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from tests.servers import watcher
+
+
+@contextmanager
+def temporary(prefix: str, *users: str) -> Iterator[Path]:
+    """A folder for a server. After the block, or when this process is killed, what runs in it ends and it is removed."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))  # a short path: that of a socket must be
+    give(folder, *users)
+    command = [sys.executable, "-I", watcher.__file__, str(folder)]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, cwd="/", start_new_session=True):
+        yield folder
 
 
 def give(folder: Path, *users: str) -> None:

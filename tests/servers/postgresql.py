@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.servers.own import give, run
+from tests.servers.own import run, temporary
 
 VARIABLE = "STRANGLER_TEST_POSTGRESQL"
 _PLACES = ("/usr/lib/postgresql", "/usr/local/lib/postgresql", "/opt/homebrew/opt", "/usr/pgsql-*")
@@ -49,9 +48,7 @@ def serving() -> Iterator[Server | None]:
 
 @contextmanager
 def _own(programs: Path) -> Iterator[Server]:
-    folder = Path(tempfile.mkdtemp(prefix="pg"))  # a socket's path must be short
-    give(folder, "postgres")
-    try:
+    with temporary("pg", "postgres") as folder:
         run(
             "postgres",
             str(programs / "initdb"),
@@ -71,8 +68,6 @@ def _own(programs: Path) -> Iterator[Server]:
             yield server
         finally:
             server.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _programs() -> Path | None:
