@@ -1,4 +1,5 @@
-"""`strangler demo`, twice at once: what it claims is looked up in what it leaves, by SQL and without any code of its own."""
+"""`strangler demo` from the wheel, in a fresh environment and an empty folder, while others begin beside it and are interrupted.
+What it claims is looked up in what it was told to keep, by SQL and without any code of its own."""
 
 import json
 import os
@@ -14,6 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.e2e import wheel
+
+MOMENTS = ("modern ", "open http://", "nothing has moved")  # from early to late
 SECONDS = 900  # that a demo may take on a busy machine
 FLIPS = [  # before, after, weight, by the ladder
     ("shadow", "canary", 0.25, False),
@@ -30,6 +34,7 @@ class Told:
     output: str
     code: int
     kept: Path
+    left: list[str]
 
     def rows(self, database: str, query: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(f"file:{self.kept / database}?mode=ro", uri=True)) as connection:
@@ -52,19 +57,19 @@ class Told:
         return [entry for entry in ordered if entry["actor"] != "file" and route in ("", entry["route"])]
 
 
-def begin(folder: Path, *options: str) -> subprocess.Popen[str]:
+def begin(folder: Path, *command: str | Path) -> subprocess.Popen[str]:
     """Start a demo whose temporary files and processes can be told from all others."""
-    temporary = folder / "tmp"
+    temporary, empty = folder / "tmp", folder / "empty"
     temporary.mkdir()
+    empty.mkdir()
     environ = {**os.environ, "TMPDIR": str(temporary), "STRANGLER_TEST_MARK": str(folder)}
-    command = [sys.executable, "-m", "strangler", "demo", *options]
-    return subprocess.Popen(command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(command, cwd=empty, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def left(folder: Path) -> list[str]:
-    """Files in the demo's temporary folder, and processes that it has started and that live."""
+    """Files in the demo's folders, and processes that it has started and that live."""
     mark = f"STRANGLER_TEST_MARK={folder}".encode()
-    found = [str(path) for path in (folder / "tmp").iterdir() if path.name.startswith("strangler-demo")]
+    found = [str(path) for name in ("tmp", "empty") for path in (folder / name).iterdir()]
     for entry in Path("/proc").iterdir():
         try:
             if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
@@ -75,78 +80,88 @@ def left(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> list[Told]:
-    folders = [tmp_path_factory.mktemp("demo") for _ in range(2)]
-    running = [begin(folder, "--seconds", "3", "--keep", "kept") for folder in folders]
-    outputs = [process.communicate(timeout=SECONDS)[0] for process in running]
-    return [Told(said, each.returncode, at / "kept") for said, each, at in zip(outputs, running, folders, strict=True)]
+def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    folder, kept = tmp_path_factory.mktemp("demo"), tmp_path_factory.mktemp("kept")
+    strangler = wheel.install(tmp_path_factory.mktemp("fresh"))
+    with begin(folder, strangler, "demo", "--seconds", "3", "--keep", kept) as process:
+        try:
+            for number, moment in enumerate(MOMENTS):
+                interrupt(tmp_path_factory.mktemp(f"other{number}"), moment)
+            output = process.communicate(timeout=SECONDS)[0]
+        finally:
+            process.terminate()
+    return Told(output, process.returncode, kept, left(folder))
+
+
+def interrupt(folder: Path, moment: str) -> None:
+    """Begin a demo, end it as soon as it says `moment`, and see that it leaves nothing."""
+    with begin(folder, sys.executable, "-m", "strangler", "demo") as process:
+        assert process.stdout is not None
+        assert next((line for line in process.stdout if moment in line), None) is not None
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert left(folder) == []
 
 
 @pytest.mark.timeout(SECONDS + 60)
-def test_it_says_that_all_held_and_leaves_nothing(both: list[Told]) -> None:
-    for told in both:
-        assert told.code == 0, told.output
-        assert "claims held." in told.output
-        assert "NOT SO" not in told.output
-        assert left(told.kept.parent) == []
+def test_it_says_that_all_held_and_leaves_nothing_whatever_others_do(told: Told) -> None:
+    assert told.code == 0, told.output
+    assert "claims held." in told.output
+    assert "NOT SO" not in told.output
+    assert told.left == []
 
 
-def test_the_route_climbed_fell_and_climbed_to_the_top(both: list[Told]) -> None:
-    for told in both:
-        journal = told.journal("read-product")
-        live = [each for each in journal if each["kind"] == "live"]
-        flips = [(each["before"], each["after"], each["weight"], each["actor"] == "ladder") for each in live]
-        assert flips == FLIPS
-        assert [each["kind"] for each in journal if each["kind"] in ("hold", "resume", "abandoned")] == ["hold", "resume"]
+def test_the_route_climbed_fell_and_climbed_to_the_top(told: Told) -> None:
+    journal = told.journal("read-product")
+    live = [each for each in journal if each["kind"] == "live"]
+    flips = [(each["before"], each["after"], each["weight"], each["actor"] == "ladder") for each in live]
+    assert flips == FLIPS
+    assert [each["kind"] for each in journal if each["kind"] in ("hold", "resume", "abandoned")] == ["hold", "resume"]
 
 
-def test_nothing_climbed_without_evidence_that_passed(both: list[Told]) -> None:
-    for told in both:
-        ups = [each for each in told.journal() if each["kind"] == "intended" and each["after"] != "shadow"]
-        assert {each["route"] for each in ups} == {"read-product", "pictures"}
-        assert [each for each in ups if each["verdict"] != "pass" or each["forced"]] == []
-        for each in ups:
-            findings = {finding["condition"]: finding["verdict"] for finding in each["evidence"]}
-            assert {"parity", "errors", "latency", "coverage", "version"} <= findings.keys()
-            assert set(findings.values()) == {"pass"}
+def test_nothing_climbed_without_evidence_that_passed(told: Told) -> None:
+    ups = [each for each in told.journal() if each["kind"] == "intended" and each["after"] != "shadow"]
+    assert {each["route"] for each in ups} == {"read-product", "pictures"}
+    assert [each for each in ups if each["verdict"] != "pass" or each["forced"]] == []
+    for each in ups:
+        findings = {finding["condition"]: finding["verdict"] for finding in each["evidence"]}
+        assert {"parity", "errors", "latency", "coverage", "version"} <= findings.keys()
+        assert set(findings.values()) == {"pass"}
 
 
-def test_a_route_climbed_by_itself(both: list[Told]) -> None:
-    for told in both:
-        ups = [each for each in told.journal("pictures") if each["kind"] == "live"]
-        assert [(each["before"], each["after"]) for each in ups] == [("shadow", "canary"), ("canary", "modern")]
-        assert {each["actor"] for each in ups} == {"ladder"}
+def test_a_route_climbed_by_itself(told: Told) -> None:
+    ups = [each for each in told.journal("pictures") if each["kind"] == "live"]
+    assert [(each["before"], each["after"]) for each in ups] == [("shadow", "canary"), ("canary", "modern")]
+    assert {each["actor"] for each in ups} == {"ladder"}
 
 
-def test_every_intention_is_settled(both: list[Told]) -> None:
-    for told in both:
-        intended, live = ({each["flip"] for each in told.journal() if each["kind"] == kind} for kind in ("intended", "live"))
-        assert intended
-        assert intended == live
+def test_every_intention_is_settled(told: Told) -> None:
+    intended, live = ({each["flip"] for each in told.journal() if each["kind"] == kind} for kind in ("intended", "live"))
+    assert intended
+    assert intended == live
 
 
-def test_the_file_says_where_the_journal_ends(both: list[Told]) -> None:
-    for told in both:
-        routes = {route["name"]: route for route in yaml.safe_load((told.kept / "routes.yaml").read_text())["routes"]}
-        assert {name: route.get("stage") for name, route in routes.items()} == {
-            "pictures": "modern",
-            "read-product": "modern",
-            "list-products": None,  # the default: shadow
-            "search": None,
-            "orders": None,
-            "customers": None,
-        }
+def test_the_file_says_where_the_journal_ends(told: Told) -> None:
+    routes = {route["name"]: route for route in yaml.safe_load((told.kept / "routes.yaml").read_text())["routes"]}
+    assert {name: route.get("stage") for name, route in routes.items()} == {
+        "pictures": "modern",
+        "read-product": "modern",
+        "list-products": None,  # the default: shadow
+        "search": None,
+        "orders": None,
+        "customers": None,
+    }
 
 
-def test_planted_differences_are_in_the_store_by_name(both: list[Told]) -> None:
-    for told in both:
-        causes = set(told.rows("strangler.db", "SELECT route, pattern, kind FROM strangler_causes"))
-        assert ("search", "$.items[*].price", "type") in causes
-        assert ("list-products", "$.items[*].sku", "missing") in causes
-        assert any(route == "read-product" and kind == "header" for route, _, kind in causes)
+def test_planted_differences_are_in_the_store_by_name(told: Told) -> None:
+    causes = set(told.rows("strangler.db", "SELECT route, pattern, kind FROM strangler_causes"))
+    assert ("search", "$.items[*].price", "type") in causes
+    assert ("list-products", "$.items[*].sku", "missing") in causes
+    assert any(route == "read-product" and kind == "header" for route, _, kind in causes)
 
 
-def test_both_databases_hold_the_same_at_the_end(both: list[Told]) -> None:
+def test_both_databases_hold_the_same_at_the_end(told: Told) -> None:
     pairs = (
         (
             "SELECT cust_no, nm, pts FROM customer WHERE deleted = 0",
@@ -159,28 +174,14 @@ def test_both_databases_hold_the_same_at_the_end(both: list[Told]) -> None:
             "SELECT order_id, position, product_id, quantity FROM order_items",
         ),
     )
-    for told in both:
-        for old, new in pairs:
-            rows = sorted(told.rows("legacy.db", old))
-            assert rows
-            assert rows == sorted(told.rows("modern.db", new))
+    for old, new in pairs:
+        rows = sorted(told.rows("legacy.db", old))
+        assert rows
+        assert rows == sorted(told.rows("modern.db", new))
 
 
-def test_no_client_saw_a_failure(both: list[Told]) -> None:
-    for told in both:
-        records = [json.loads(line) for line in (told.kept / "access.log").read_text().splitlines()]
-        assert len(records) > 1000
-        assert [record for record in records if record["status"] >= 500] == []
-        assert {"legacy", "modern"} <= {record["served_by"] for record in records if record["route"] == "read-product"}
-
-
-@pytest.mark.timeout(SECONDS)
-@pytest.mark.parametrize("moment", ["modern ", "open http://", "nothing has moved"])
-def test_interrupted_it_leaves_nothing(tmp_path: Path, moment: str) -> None:
-    process = begin(tmp_path)
-    assert process.stdout is not None
-    assert next((line for line in process.stdout if moment in line), None) is not None
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert left(tmp_path) == []
+def test_no_client_saw_a_failure(told: Told) -> None:
+    records = [json.loads(line) for line in (told.kept / "access.log").read_text().splitlines()]
+    assert len(records) > 1000
+    assert [record for record in records if record["status"] >= 500] == []
+    assert {"legacy", "modern"} <= {record["served_by"] for record in records if record["route"] == "read-product"}
