@@ -1,4 +1,4 @@
-"""Keep-alive clients that ask without a pause and write down everything that goes wrong: what a load generator counts as
+"""Keep-alive clients that ask again and again and write down everything that goes wrong: what a load generator counts as
 one number, a test of reloads and takeovers must be able to tell apart."""
 
 from __future__ import annotations
@@ -26,11 +26,17 @@ class Failure:
 
 @dataclass(slots=True)
 class Crowd:
-    """So many clients, each on a connection of its own, which it opens again when it is closed."""
+    """So many clients, each on a connection of its own, which it opens again when it is closed.
+
+    Attributes:
+        pause: seconds that each rests after an answer. With 0 they take all the processor time there is: of what they are to
+            meet, reloads and restarts, less happens beside them.
+    """
 
     port: int
     clients: int
     path: str = "/"
+    pause: float = 0.02
     answered: int = 0
     failures: list[Failure] = field(default_factory=list)
     _over: bool = False
@@ -74,6 +80,8 @@ class Crowd:
                     keep = await _answer(reader)
                 served += 1
                 self.answered += 1
+                if self.pause:
+                    await asyncio.sleep(self.pause)
         except (OSError, EOFError, ValueError) as error:  # TimeoutError is an OSError
             self.failures.append(Failure(repr(error), served, sent))
         finally:

@@ -131,7 +131,7 @@ async def run(reloads: int, upgrades: int, kills: int, workers: int, clients: in
             proxy = Proxy(Path(folder, "routes.yaml"), free_port(), workers, port)
             try:
                 await proxy.start()
-                async with Crowd(proxy.port, clients, "/page/1") as crowd:
+                async with Crowd(proxy.port, clients, "/page/1", pause=0.0) as crowd:
                     click.echo(await disturb(proxy, crowd, "reloads with a stage change", proxy.reload, reloads))
                     click.echo(await disturb(proxy, crowd, "takeovers", proxy.upgrade, upgrades))
                     sound = not crowd.failures

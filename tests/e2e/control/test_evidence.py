@@ -92,7 +92,7 @@ async def test_control_answers_while_comparators_hang(serving: Serving) -> None:
     (serving.folder / "strangler_test_judge.py").write_text(JUDGE)
     put(serving, "strangler_test_judge:judge")
     await serving.start()
-    async with Crowd(serving.port, 8, "/shop/1") as crowd:
+    async with Crowd(serving.port, 8, "/shop/1", pause=0.0) as crowd:
         await crowd.progress(1500)  # more than the pool takes
         for path in ("/healthz", "/readyz", "/metrics"):
             assert (await serving.ask(path)).status_code == 200
@@ -113,7 +113,7 @@ async def test_flips_are_live_while_comparators_hang(serving: Serving) -> None:
     (serving.folder / "strangler_test_judge.py").write_text(JUDGE)
     put(serving, "strangler_test_judge:judge")
     await serving.start()
-    async with Crowd(serving.port, 8, "/shop/1") as crowd:
+    async with Crowd(serving.port, 8, "/shop/1", pause=0.0) as crowd:
         await crowd.progress(1500)  # more than the pool takes
         assert "modern" in await said(serving, "flip", "shop", "modern", "--force", "--reason", "a test")
         assert await asked(serving) == "modern"

@@ -104,9 +104,10 @@ async def test_signals_that_come_together_are_answered_by_one_line_or_more_but_n
     for _ in range(5):
         process.send_signal(1)
         await asyncio.sleep(0)
-    await serving.line("reloaded")
+    assert "reloaded" in await serving.line("reloaded")
     serving.write(stage="modern")
     await serving.reload()
+    assert process.returncode is None
 
 
 async def test_limits_of_a_listener_change_with_the_file(serving: Serving) -> None:
