@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -19,9 +21,10 @@ def scripts() -> Config:
     return config
 
 
-def known() -> list[str]:
+@cache
+def known() -> tuple[str, ...]:
     """Every revision, oldest first."""
-    return [script.revision for script in ScriptDirectory.from_config(scripts()).walk_revisions()][::-1]
+    return tuple(script.revision for script in ScriptDirectory.from_config(scripts()).walk_revisions())[::-1]
 
 
 def current(connection: Connection) -> str | None:
