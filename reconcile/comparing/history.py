@@ -51,6 +51,11 @@ class Passed:
     age: float
     counts: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def definition(self) -> str:
+        """Of the mapping as it was then."""
+        return str(self.counts.get("definition", ""))
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -76,9 +81,10 @@ class Record:
         written = {name: getattr(progress, name) for name in Progress.__slots__}
         self._write(progress=json.dumps(written))
 
-    def finish(self, report: Report) -> None:
-        """It ended, in whatever way."""
-        self._write(ended_at=now(self.database), verdict=report.verdict.value, counts=json.dumps(_counts(report)), progress=None)
+    def finish(self, report: Report, definition: str) -> None:
+        """It ended, in whatever way, under this definition of the mapping."""
+        counts = json.dumps(_counts(report) | {"definition": definition})
+        self._write(ended_at=now(self.database), verdict=report.verdict.value, counts=counts, progress=None)
 
     def _write(self, **values: Any) -> None:
         here = (PASS.c.id == self.id, PASS.c.token == self.token, PASS.c.ended_at.is_(None))
@@ -92,23 +98,29 @@ def place(plan: Plan, name: str) -> str:
     return plan.state or plan.mapping(name).target.database
 
 
-def begin(database: Database, mapping: str, token: str, *, full: bool) -> Record:
-    """A new pass."""
+def begin(database: Database, mapping: str, token: str, *, full: bool, definition: str = "") -> Record:
+    """A new pass, of a mapping that is defined like this."""
     tables.ensure(database, METADATA)
     row = {"mapping": mapping, "started_at": now(database), "full": full, "token": token}
+    row["counts"] = json.dumps({"definition": definition})
     with database.writing() as connection:
         found = connection.execute(PASS.insert().values(**row)).inserted_primary_key
     return Record(database, int(found[0]) if found else 0, token)
 
 
-def go_on(database: Database, mapping: str, token: str) -> tuple[Record, Progress] | None:
-    """Take over the newest full pass if it was cut off less than a day ago and had come anywhere. Whoever was at it is fenced."""
+def go_on(database: Database, mapping: str, token: str, *, definition: str = "") -> tuple[Record, Progress] | None:
+    """Take over the newest full pass if it was cut off less than a day ago, had come anywhere, and was of the same mapping.
+
+    Whoever was at it is fenced.
+    """
     tables.ensure(database, METADATA)
     with database.writing() as connection:
         query = select(PASS).where(PASS.c.mapping == mapping, PASS.c.full).order_by(PASS.c.id.desc()).limit(1)
         row = connection.execute(query).first()
         instant = int(connection.execute(select(now(database))).scalar_one())
         if row is None or row.ended_at is not None or row.progress is None or instant - row.started_at > _FRESH:
+            return None
+        if json.loads(row.counts or "{}").get("definition", "") != definition:
             return None
         connection.execute(update(PASS).where(PASS.c.id == row.id).values(token=token))
     return Record(database, row.id, token), Progress(**json.loads(row.progress))

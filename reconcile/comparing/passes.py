@@ -14,7 +14,7 @@ from reconcile.databases.chunk import Key
 from reconcile.databases.database import Database, opened
 from reconcile.databases.pair import Pair, opened_pair
 from reconcile.mapping.canonical import key_text
-from reconcile.mapping.model import Plan
+from reconcile.mapping.model import Mapping, Plan
 from reconcile.reports.report import Progress, Report, Verdict
 from strangler.core.errors import DatabaseError, Refusal
 
@@ -36,14 +36,14 @@ def run(
         untested = _untested(pair, options, token)
         if untested is not None:
             return untested
-        if incremental and not _stands_on_clean(database, name):
-            return _ended(pair, "the last full pass was not clean, or there was none: make a full one", Refusal.exit_code)
+        if incremental and not _stands_on_clean(database, pair.mapping):
+            return _ended(pair, "no full pass was clean since the mapping was written: make one", Refusal.exit_code)
         try:
             record, start = _begin(database, pair, token, resume=resume, full=not incremental)
         except (DatabaseError, Refusal) as error:
             return _unrecorded(compare(pair, options, on_progress, changed=incremental), error)
         report = compare(pair, options, on_progress, start=start, changed=incremental, on_checkpoint=_checkpoints(record))
-        return _finished(record, report)
+        return _finished(record, report, pair.mapping.definition)
 
 
 def check_keys(
@@ -66,10 +66,10 @@ def _untested(pair: Pair, options: Options, token: str) -> Report | None:
     return None if found.passed else _ended(pair, str(found))
 
 
-def _stands_on_clean(database: Database, name: str) -> bool:
-    """Only a clean full pass says that what did not change since is equal."""
-    last = history.latest(database, name, full=True)
-    return last is not None and last.verdict is Verdict.CLEAN
+def _stands_on_clean(database: Database, mapping: Mapping) -> bool:
+    """Only a clean full pass, of the mapping as it is now, says that what did not change since is equal."""
+    last = history.latest(database, mapping.name, full=True)
+    return last is not None and last.verdict is Verdict.CLEAN and last.definition == mapping.definition
 
 
 def _ended(pair: Pair, failure: str, exit_code: int = DatabaseError.exit_code) -> Report:
@@ -83,9 +83,10 @@ def unrecorded(plan: Plan, name: str, options: Options, on_progress: OnProgress)
 
 
 def _begin(database: Database, pair: Pair, token: str, *, resume: bool, full: bool) -> tuple[Record, Start]:
-    found = history.go_on(database, pair.mapping.name, token) if resume and full else None
+    name, definition = pair.mapping.name, pair.mapping.definition
+    found = history.go_on(database, name, token, definition=definition) if resume and full else None
     if found is None:
-        return history.begin(database, pair.mapping.name, token, full=full), Start()
+        return history.begin(database, name, token, full=full, definition=definition), Start()
     record, progress = found
     keys = [pair.source.parse_key_text(text) for text in progress.keys]
     low = pair.source.parse_key_text(progress.low)
@@ -101,9 +102,9 @@ def _checkpoints(record: Record) -> OnCheckpoint:
     return checkpoint
 
 
-def _finished(record: Record, report: Report) -> Report:
+def _finished(record: Record, report: Report, definition: str) -> Report:
     try:
-        record.finish(report)
+        record.finish(report, definition)
     except (DatabaseError, Refusal) as error:
         return _unrecorded(report, error)
     return report

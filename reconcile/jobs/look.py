@@ -20,7 +20,7 @@ from reconcile.jobs.strays import Strays, strays
 from reconcile.mapping.model import Plan
 from reconcile.owning.ownership import Ownership, agreement, standing
 from reconcile.relaying import status as relaying
-from reconcile.reports.report import Drift
+from reconcile.reports.report import Drift, Verdict
 from reconcile.reports.standing import Standing
 from strangler.core.errors import ConfigError, StranglerError
 
@@ -164,10 +164,15 @@ class _Looks:
         last, full = passes.last, passes.full
         if last is None:
             return found
+        if full is not None and last.verdict is Verdict.CLEAN and full.verdict is not Verdict.CLEAN:
+            last = full  # what changed since is equal, but what it rested on was found not to be
         drifted = sum(int(last.counts.get(kind, 0)) for kind in Drift)
         why = str(last.counts.get("reason", ""))
         instant = time.time()
-        found = replace(found, verdict=last.verdict, drifted=drifted, why=why, compared_at=instant - last.age)
+        redefined = last.definition != self._plan.mapping(found.mapping).definition
+        found = replace(
+            found, redefined=redefined, verdict=last.verdict, drifted=drifted, why=why, compared_at=instant - last.age
+        )
         return found if full is None else replace(found, compared_all_at=instant - (last if full.id == last.id else full).age)
 
 

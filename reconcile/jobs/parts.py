@@ -6,20 +6,24 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import reconcile
 from reconcile.databases.database import opened
 from reconcile.jobs import turn
+from reconcile.jobs.look import standings
 from reconcile.jobs.schedule import Cron
 from reconcile.jobs.turn import Turn
 from reconcile.mapping.model import Plan
 from reconcile.relaying import crew
+from reconcile.reports.report import Report, Verdict
+from strangler.core.data_status import WHOLE
 from strangler.core.errors import StranglerError
 
 Say = Callable[[str], None]
 Job = Callable[[Plan, threading.Event, Say], str]
 
+_DAY = 86_400.0
 ASK = 60.0  # seconds after which the table is asked for a turn, whatever this machine's clock says
 
 
@@ -99,26 +103,55 @@ class _Either(threading.Event):
 
 
 def _reconcile(plan: Plan, stop: threading.Event, say: Say) -> str:
-    """Compare every mapping; one that cannot be compared does not keep the others from it."""
+    """Compare every mapping: what changed, where that is enough, else all rows."""
+    enough = (
+        _where_changes_are_enough(plan) if plan.schedule is not None and plan.schedule.sweep is not None else frozenset[str]()
+    )
+    return _compare_all(plan, enough, stop, say)
+
+
+def _where_changes_are_enough(plan: Plan) -> frozenset[str]:
+    """Mappings of which all rows were equal lately, and every change since is known; the sweep looks at all rows again."""
+    return frozenset(
+        each.mapping
+        for each in standings(plan)
+        if each.rests_on_all and each.compared_all_at is not None and time.time() - each.compared_all_at < WHOLE - _DAY
+    )
+
+
+def _compare_all(plan: Plan, enough: Collection[str], stop: threading.Event, say: Say) -> str:
+    """One that cannot be compared does not keep the others from it."""
     found: dict[str, str] = {}
     for name in plan.names:
         if stop.is_set():
             return f"stopped before {name}"
         try:
-            report = reconcile.reconcile(plan, name)
+            found[name] = _verdict(_compare(plan, name, changes=name in enough))
         except StranglerError as error:
             found[name] = str(error)
-        else:
-            found[name] = next(report.lines()).removeprefix(f"{name}: ")
         say(f"reconcile: {name}: {found[name]}")
     return "; ".join(f"{name} {verdict}" for name, verdict in found.items())
 
 
+def _compare(plan: Plan, name: str, *, changes: bool) -> Report:
+    """What changed; all rows where that gives no verdict, or is not asked for."""
+    if changes:
+        report = reconcile.reconcile(plan, name, incremental=True)
+        if report.verdict is not Verdict.CANNOT_SAY:
+            return report
+    return reconcile.reconcile(plan, name)
+
+
+def _verdict(report: Report) -> str:
+    words = next(report.lines()).removeprefix(f"{report.mapping}: ")
+    return words if report.full else f"{words} (what changed since all rows were)"
+
+
 def _sweep(plan: Plan, stop: threading.Event, say: Say) -> str:
-    """Apply everything again, which sees what no trigger does; then compare."""
+    """Apply everything again, which sees what no trigger does; then compare all rows."""
     for name, done in reconcile.backfill_all(plan, restart=True, stop=stop).items():
         say(f"sweep: {name}: {done.counts}")
-    return "stopped" if stop.is_set() else _reconcile(plan, stop, say)
+    return "stopped" if stop.is_set() else _compare_all(plan, (), stop, say)
 
 
 _JOBS: Mapping[str, Job] = {"reconcile": _reconcile, "sweep": _sweep}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 from strangler.core.errors import UsageError
 from strangler.core.spec.reader import nearest
@@ -121,6 +122,12 @@ class Mapping:
     emit: str | None = None
     empty: str | None = None
     one_way: str | None = None
+
+    @property
+    def definition(self) -> str:
+        """A digest of what is compared: what was found under another one says nothing under this one."""
+        described = repr((self.source, self.target, self.columns))
+        return blake2b(described.encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

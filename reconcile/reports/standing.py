@@ -33,6 +33,7 @@ class Standing:
             more: all since the last clean full pass began, which would have found what they left behind.
         backfill: what the last one is doing or how it ended; "" if there was none.
         verdict: of the last pass; None if there was none. `drifted` rows; `why` it is no clean one.
+        redefined: the mapping was another one when it was compared last.
         compared_at: when that ended, in seconds since 1970; `compared_all_at` when the last one over all rows did.
     """
 
@@ -59,6 +60,7 @@ class Standing:
     verdict: Verdict | None = None
     drifted: int = 0
     why: str = ""
+    redefined: bool = False
     compared_at: float | None = None
     compared_all_at: float | None = None
 
@@ -71,7 +73,13 @@ class Standing:
     def status(self) -> MappingStatus:
         """What the guard may take from it."""
         state, why = next((state, why.format(self)) for true, state, why in _STATES if true(self))
-        return MappingStatus(state, why, self.lag, self.compared_at)
+        return MappingStatus(state, why, self.lag, self.compared_at, self.compared_all_at)
+
+    @property
+    def rests_on_all(self) -> bool:
+        """Whether all rows were found equal, and nothing but captured changes can have made them differ since."""
+        left = any(true(self) for true, _ in _LEFT)
+        return self.known and self.verdict is Verdict.CLEAN and self.compared_all_at is not None and not left
 
     def document(self) -> Mapping[str, Any]:
         """For JSON."""
@@ -103,6 +111,7 @@ _LEFT: tuple[tuple[_Rule, str], ...] = (  # what may have left drift behind, sin
         "{0.rogue:,} rows of the side that only strangler should write were written by somebody else, {0.rogue_key} the last: "
         "find who it is, or the rows will drift again",
     ),
+    (lambda it: it.redefined, "the mapping has been changed since it was compared last (`backfill {0.mapping}` copies by it)"),
     (lambda it: it.stranded > 0, "{0.stranded:,} changes of the side that was the owner before never left it"),
     (lambda it: it.skipped > 0, "{0.skipped:,} dead letters were skipped, and nobody looked at their rows since"),
     (lambda it: it.passed_over > 0, "{0.passed_over:,} rows were passed over by the backfill, and nobody looked at them since"),

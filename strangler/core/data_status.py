@@ -16,6 +16,7 @@ from strangler.core.guard.evidence import Data, DataState
 
 VERSION = 1
 STALE = 15.0  # seconds after which a document says nothing any more
+WHOLE = 8 * 86400.0  # seconds that a pass over all rows may be old, on which later ones rest: a week, and a day to make it
 AHEAD = 5.0  # seconds that the writer's clock may be ahead
 
 
@@ -27,12 +28,14 @@ class MappingStatus:
         why: of a state that is not clean, in words; without values of rows.
         lag: seconds that the last heartbeat took, or has been on its way; None if none came through.
         compared_at: when the last pass that had a verdict ended, in seconds since 1970; None if there was none.
+        compared_all_at: when the last one over all rows did, where that was another one.
     """
 
     state: DataState = DataState.UNKNOWN
     why: str = ""
     lag: float | None = None
     compared_at: float | None = None
+    compared_all_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ def known(status: DataStatus | None, mapping: str, now: float, *, oldest: float)
     lag = None if found.lag is None else found.lag + max(now - status.at, 0.0)
     if found.state is DataState.CLEAN and (found.compared_at is None or now - found.compared_at > oldest):
         return Data(mapping, DataState.UNKNOWN, lag, _age(found.compared_at, now, oldest))
+    if found.state is DataState.CLEAN and found.compared_all_at is not None and now - found.compared_all_at > max(WHOLE, oldest):
+        return Data(mapping, DataState.UNKNOWN, lag, _whole_age(now - found.compared_all_at))
     return Data(mapping, found.state, lag, found.why)
 
 
@@ -90,9 +95,18 @@ def _age(compared_at: float | None, now: float, oldest: float) -> str:
     return f"last compared {(now - compared_at) / 3600:.1f} h ago, {oldest / 3600:g} h allowed: `strangler data reconcile`"
 
 
+def _whole_age(seconds: float) -> str:
+    words = f"all rows were last compared {seconds / 86400:.1f} d ago, {WHOLE / 86400:g} d allowed; since then only what changed"
+    return f"{words}: `strangler data reconcile`"
+
+
 def _mapping(read: Mapping[str, Any]) -> MappingStatus:
     return MappingStatus(
-        DataState(read["state"]), str(read["why"]), _maybe(read["lag"]), _maybe(read["compared_at"])
+        DataState(read["state"]),
+        str(read["why"]),
+        _maybe(read["lag"]),
+        _maybe(read["compared_at"]),
+        _maybe(read.get("compared_all_at")),
     )  # an unknown state is a ValueError
 
 

@@ -23,6 +23,7 @@ def ask(status: DataStatus | None, mapping: str = "orders"):
 def test_a_fresh_clean_mapping_is_clean_and_its_lag_goes_on_after_the_document():
     assert ask(say()).state is DataState.CLEAN
     assert ask(say(at=NOW - 3)).lag == 3.5
+    assert ask(say(MappingStatus(DataState.CLEAN, "", 0.5, NOW, NOW - 7 * DAY))).state is DataState.CLEAN
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,7 @@ def test_a_fresh_clean_mapping_is_clean_and_its_lag_goes_on_after_the_document()
         (DataStatus(NOW), "does not know this mapping"),
         (say(MappingStatus(DataState.CLEAN, "", 0.5, None)), "never compared"),
         (say(MappingStatus(DataState.CLEAN, "", 0.5, NOW - 2 * DAY)), "last compared 48.0 h ago, 24 h allowed"),
+        (say(MappingStatus(DataState.CLEAN, "", 0.5, NOW, NOW - 9 * DAY)), "all rows were last compared 9.0 d ago, 8 d allowed"),
         (say(MappingStatus(DataState.UNKNOWN, "capture is paused")), "capture is paused"),
     ],
 )
@@ -54,7 +56,7 @@ statuses = st.builds(
     numbers,
     st.dictionaries(
         st.text(),
-        st.builds(MappingStatus, st.sampled_from(DataState), st.text(), st.none() | numbers, st.none() | numbers),
+        st.builds(MappingStatus, st.sampled_from(DataState), st.text(), *[st.none() | numbers] * 3),
         max_size=3,
     ),
 )

@@ -36,6 +36,7 @@ def test_all_is_well():
         ({"verdict": Verdict.DRIFT, "drifted": 1200}, DataState.DRIFT, "`repair plan orders`: 1,200 rows differ"),
         ({"known": False, "why_unknown": "capture was paused"}, DataState.UNKNOWN, "`reconcile orders`: capture was paused"),
         ({"rogue": 2, "rogue_key": "[7]"}, DataState.UNKNOWN, "2 rows of the side that only strangler should write"),
+        ({"redefined": True}, DataState.UNKNOWN, "`reconcile orders`: the mapping has been changed since it was compared last"),
         ({"stranded": 3}, DataState.UNKNOWN, "3 changes of the side that was the owner before never left it"),
         ({"skipped": 1}, DataState.UNKNOWN, "1 dead letters were skipped"),
         ({"passed_over": 4}, DataState.UNKNOWN, "`reconcile orders`: 4 rows were passed over by the backfill"),
@@ -78,6 +79,7 @@ def test_drift_is_told_even_where_more_is_wrong():
         passed_over=st.integers(0, 1),
         rogue=st.integers(0, 1),
         stranded=st.integers(0, 1),
+        redefined=st.booleans(),
         halted=st.sampled_from(["", "halted"]),
         backfill=st.sampled_from(["", "running", "paused", "stopped", "waiting", "done"]),
         verdict=st.none() | st.sampled_from(Verdict),
@@ -88,6 +90,7 @@ def test_clean_needs_all_of_it(found):
         assert found.known
         assert found.verdict is Verdict.CLEAN
         assert [found.trouble, found.halted, found.dead] == ["", "", 0]
+        assert not found.redefined
         assert [found.skipped, found.passed_over, found.rogue, found.stranded] == [0, 0, 0, 0]
     else:
         assert found.next
