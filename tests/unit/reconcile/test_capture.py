@@ -81,10 +81,10 @@ def test_a_key_that_only_changes_its_case_has_changed(world):
     assert ("U", "A", "a") in world.take()
 
 
-@pytest.mark.parametrize("number", [0, -1, 2**53 + 1, 2**63 - 1, -(2**63)])
-def test_a_whole_number_is_exact(world, number):
-    world.bind("INSERT INTO customer VALUES (:no, 'a', 1)", {"no": number})
-    assert world.take() == [("I", number, None)]
+def test_a_whole_number_is_exact(world):
+    for number in (0, -1, 2**53 + 1, 2**63 - 1, -(2**63)):
+        world.bind("INSERT INTO customer VALUES (:no, NULL, 1)", {"no": number})
+        assert world.take() == [("I", number, None)]
 
 
 WORDS = [
@@ -106,11 +106,11 @@ WORDS = [
 ]
 
 
-@pytest.mark.parametrize("word", WORDS, ids=ascii)
-def test_a_text_is_read_back_as_it_was(world, word):
-    world.bind("INSERT INTO tag VALUES (:name, 1)", {"name": word})
-    world.run("UPDATE tag SET n = 2", "DELETE FROM tag")
-    assert world.take() == [("I", word, None), ("U", word, None), ("D", word, None)]
+def test_a_text_is_read_back_as_it_was(world):
+    for word in WORDS:
+        world.bind("INSERT INTO tag VALUES (:name, 1)", {"name": word})
+        world.run("UPDATE tag SET n = 2", "DELETE FROM tag")
+        assert world.take() == [("I", word, None), ("U", word, None), ("D", word, None)]
 
 
 def test_what_is_rolled_back_was_never_captured(world):
