@@ -11,15 +11,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import md5
+from math import ceil
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, case, cast, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, and_, case, cast, func, literal_column, or_, select, true
 
 from reconcile.comparing import cells
 from reconcile.comparing.strategy import Strategy
 from reconcile.databases.chunk import Chunk, Key
 from reconcile.databases.side import Side
 
+_ALL: ColumnElement[Any] = literal_column(str(2**63 - 1))
+_SPARSE = 4  # numbers for each row, up to which keys count as close together
 _FAR = 2**62  # an integer beyond it is not counted on from: its column may end at 2**63 - 1
 
 Expression = ColumnElement[Any]
@@ -82,6 +85,18 @@ class Reader:
                 return [self._digest(connection, chunk) for chunk in chunks]
             return self._grouped(connection, chunks)
 
+    def marks(self, chunks: Sequence[Chunk]) -> dict[Key, object]:
+        """By key, what stands for each row of some chunks. A row of which that cannot be made equals none."""
+        with self.reading() as connection:
+            return {self.key(row[:-1]): _marked(row[-1]) for row in connection.execute(self._listed(chunks))}
+
+    def cuts(self, chunk: Chunk, rows: int, parts: int) -> list[Key]:
+        """Keys that cut a chunk of so many rows into about as many parts of the same size."""
+        low, high = chunk.low, chunk.high
+        if self._is_number and low and high and high[0] - low[0] <= _SPARSE * rows:  # no need to look
+            return [(low[0] + (high[0] - low[0]) * number // parts,) for number in range(1, parts)]
+        return self.every(chunk, max(2, ceil(rows / parts)))
+
     def every(self, chunk: Chunk, rows: int) -> list[Key]:
         """Every so-manieth key of a chunk, without its first."""
         numbers = func.row_number().over(order_by=self.side.ordered).label("number")
@@ -101,9 +116,12 @@ class Reader:
     @property
     def _counts_on(self) -> bool:
         """Whether the key after a key is known without looking. MariaDB would write what it hashes to a table first."""
+        return self._is_number and self.dialect != "mariadb"
+
+    @property
+    def _is_number(self) -> bool:
         part = self.side.parts[0]
-        whole = part.kind.name == part.own.name == "integer"
-        return whole and len(self.side.parts) == 1 and self.dialect != "mariadb"
+        return len(self.side.parts) == 1 and part.kind.name == part.own.name == "integer"
 
     def _step_on(self, low: Key | None, size: int) -> tuple[Chunk, Digest]:
         key = self.side.key[0].label("last")
@@ -118,25 +136,52 @@ class Reader:
         return Chunk(low, (high + 1,) if high < _FAR else self.side.key_after(low, size)), digest
 
     def _digest(self, connection: Connection, chunk: Chunk) -> Digest:
-        if self.strategy is Strategy.TEXT and self.dialect != "mariadb":
-            picked = self._ordered(self._picked(chunk)).subquery("picked")
-            query = self._summed(select().select_from(picked), picked.c.cell)
-        else:  # InnoDB reads in the order of its primary key; sums have no order
+        if self.strategy is Strategy.TEXT and self.dialect == "mariadb":  # InnoDB reads in the order of its primary key
             query = self._summed(self._within(select(), chunk), self.cell)
+        else:
+            query = self._picked(chunk)
+            picked = (self._ordered(query) if self.strategy is Strategy.TEXT else self._once(query)).subquery("picked")
+            query = self._summed(select().select_from(picked), picked.c.cell)
         return self._made(connection.execute(query).one())
+
+    def _once(self, query: Select[Any]) -> Select[Any]:
+        """The same rows behind a fence: without it a cell that is counted and summed would be made twice."""
+        return query.limit(_ALL) if self.dialect == "mariadb" else query.offset(literal_column("0"))
 
     def _grouped(self, connection: Connection, chunks: Sequence[Chunk]) -> list[Digest]:
         """One scan of all of them; each row says which part it is in."""
-        part = self._part(chunks).label("part")
-        inner = self._within(select(part), Chunk(chunks[0].low, chunks[-1].high)).group_by(part)
-        query = self._summed(inner, self.cell, self.side.ordered)
+        part, whole = self._part(chunks).label("part"), Chunk(chunks[0].low, chunks[-1].high)
+        if self.strategy is Strategy.TEXT:
+            query = self._summed(self._within(select(part), whole).group_by(part), self.cell, self.side.ordered)
+        else:
+            picked = self._once(self._picked(whole, part)).subquery("picked")
+            query = self._summed(select(picked.c.part).select_from(picked).group_by(picked.c.part), picked.c.cell)
         found = {int(number): self._made(rest) for *rest, number in connection.execute(query)}
         return [found.get(number, Digest(0, self._nothing)) for number in range(len(chunks))]
 
     def _part(self, chunks: Sequence[Chunk]) -> Expression:
-        below = [self.side.within(Chunk(None, chunk.high))[0] for chunk in chunks[:-1]]
-        tests: list[Any] = [(test, literal_column(str(number))) for number, test in enumerate(below)]
-        return case(*tests, else_=literal_column(str(len(tests)))) if tests else literal_column("0")
+        """The number of the part that a row is in, found by halves."""
+
+        def find(first: int, last: int) -> Expression:
+            if first == last:
+                return literal_column(str(first))
+            middle = (first + last) // 2
+            below = self.side.within(Chunk(None, chunks[middle].high))[0]
+            return case((below, find(first, middle)), else_=find(middle + 1, last))
+
+        return find(0, len(chunks) - 1)
+
+    def _listed(self, chunks: Sequence[Chunk]) -> Select[Any]:
+        within = [and_(*self.side.within(chunk)) if chunk != Chunk() else true() for chunk in chunks]
+        query = select(*self._named_key, self._mark.label("mark")).select_from(self.side.table).where(or_(*within))
+        return query if self.side.scope is None else query.where(self.side.scope)
+
+    @property
+    def _mark(self) -> Expression:
+        """What stands for one row: its hash, or where there is none but its text, an MD5 of that."""
+        if self.strategy is not Strategy.TEXT:
+            return self.cell
+        return cast(self.cell, LargeBinary) if self.dialect == "sqlite" else func.md5(self.cell)
 
     def _picked(self, chunk: Chunk, *more: Expression) -> Select[Any]:
         return self._within(select(self.cell.label("cell"), *more), chunk)
@@ -150,8 +195,7 @@ class Reader:
 
     def _summed(self, query: Select[Any], cell: Expression, order: Sequence[Expression] = ()) -> Select[Any]:
         """Rows, cells that could be made, what they come to and its length, and then what the query has already."""
-        made = func.count() if self.dialect == "sqlite" else func.count(cell)  # SQLite would make the cell once more
-        counts = func.count().label("counted"), made.label("made")
+        counts = func.count().label("counted"), self._made_cells(cell).label("made")
         if self.strategy is not Strategy.TEXT:
             return _before(query, *counts, cells.total(cell, self.dialect).label("total"), literal_column("0").label("bytes"))
         whole = cells.joined(cell, self.dialect, order)
@@ -161,6 +205,14 @@ class Reader:
         rest = [column for column in joined.c if column.name not in ("counted", "made", "whole")]
         value = cast(joined.c.whole, LargeBinary) if self.dialect == "sqlite" else func.md5(joined.c.whole)
         return select(joined.c.counted, joined.c.made, value, cells.length(joined.c.whole, self.dialect), *rest)
+
+    def _made_cells(self, cell: Expression) -> Expression:
+        """How many cells could be made; all of them where it would be made once more for that, and need not be counted.
+
+        SQLite fails rather than make none. What MariaDB cuts is missing in the text of its chunk, and never on both sides.
+        """
+        is_text = self.dialect == "mariadb" and self.strategy is Strategy.TEXT
+        return func.count() if self.dialect == "sqlite" or is_text else func.count(cell)
 
     @property
     def _nothing(self) -> str:
@@ -174,6 +226,12 @@ class Reader:
         if isinstance(value, bytes):
             value = md5(value, usedforsecurity=False).hexdigest()
         return Digest(rows, str(value), int(length), sure=rows == made and value is not None)
+
+
+def _marked(mark: Any) -> object:
+    if mark is None:
+        return object()
+    return md5(mark, usedforsecurity=False).hexdigest() if isinstance(mark, bytes) else str(mark)
 
 
 def _before(query: Select[Any], *columns: Expression) -> Select[Any]:

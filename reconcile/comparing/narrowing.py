@@ -1,8 +1,12 @@
-"""From a chunk that differs to the rows that do: split, hash the parts, go on with those that differ."""
+"""From a chunk that differs to the rows that do.
+
+One scan of each side sums its many small parts; of the parts that differ each row's hash is read with its key, several parts at
+a time. Only where that shows most rows to differ are whole stretches read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,8 +16,10 @@ from reconcile.comparing.digests import Reader
 from reconcile.comparing.scan import Scanned
 from reconcile.databases.chunk import Chunk, Key, tile
 
-LEAF = 64  # rows that are looked at one by one rather than split again
-_WAYS = 32  # parts that a chunk is split into
+LEAF = 64  # rows of a part that is not split again
+_WAYS = 256  # parts that a chunk is split into
+_MARKED = 20_000  # rows whose hashes are read at once
+_DENSE = 8  # if one row of so many differs, stretches are read rather than single rows
 _MERGED = 2048  # rows of adjacent leaves that are read together
 
 
@@ -25,13 +31,36 @@ class Leaf:
     rows: int
 
 
-def narrow(source: Reader, target: Reader, found: Scanned, size: int) -> Iterator[Leaf]:
-    """The small stretches of a chunk in which the sides differ."""
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """Where rows differ: single ones, by key, or a stretch of which many do."""
+
+    keys: Sequence[Key] = ()
+    leaf: Leaf | None = None
+
+
+def narrow(source: Reader, target: Reader, found: Scanned, size: int) -> Iterator[Narrowed]:
+    """Where the sides differ in a chunk."""
     with ThreadPoolExecutor(2, "reconcile") as threads:
-        yield from merge(_narrow(source, target, found, size, threads))
+        for leaves in grouped(_narrow(source, target, found, size, threads)):
+            yield from _marked(source, target, leaves, threads)
 
 
-def merge(leaves: Iterator[Leaf]) -> Iterator[Leaf]:
+def grouped(leaves: Iterable[Leaf]) -> Iterator[list[Leaf]]:
+    """Leaves in groups of at most `_MARKED` rows (or of one)."""
+    group: list[Leaf] = []
+    room = _MARKED
+    for leaf in leaves:
+        if group and leaf.rows > room:
+            yield group
+            group, room = [], _MARKED
+        group.append(leaf)
+        room -= leaf.rows
+    if group:
+        yield group
+
+
+def merge(leaves: Iterable[Leaf]) -> Iterator[Leaf]:
     """Adjacent leaves as one, up to a size: where much differs, few readings do."""
     last: Leaf | None = None
     for leaf in leaves:
@@ -43,6 +72,17 @@ def merge(leaves: Iterator[Leaf]) -> Iterator[Leaf]:
         last = leaf
     if last is not None:
         yield last
+
+
+def _marked(source: Reader, target: Reader, leaves: Sequence[Leaf], threads: ThreadPoolExecutor) -> Iterator[Narrowed]:
+    chunks = [leaf.chunk for leaf in leaves]
+    both = threads.submit(source.marks, chunks), threads.submit(target.marks, chunks)
+    one, two = (job.result() for job in both)
+    keys = sorted(key for key in one.keys() | two.keys() if one.get(key) != two.get(key))
+    if _DENSE * len(keys) < len(one.keys() | two.keys()):
+        yield Narrowed(keys)
+    else:
+        yield from (Narrowed(leaf=leaf) for leaf in merge(leaves))
 
 
 def _narrow(source: Reader, target: Reader, found: Scanned, size: int, threads: ThreadPoolExecutor) -> Iterator[Leaf]:
@@ -61,9 +101,10 @@ def _narrow(source: Reader, target: Reader, found: Scanned, size: int, threads: 
 def _part(
     source: Reader, target: Reader, part: Scanned, size: int, threads: ThreadPoolExecutor, *, whole: bool
 ) -> Iterator[Leaf]:
-    """A part that is no smaller than what it is a part of would be split for ever."""
-    if whole and not part.source.agrees(part.target):
-        yield Leaf(part.chunk, max(part.source.rows, part.target.rows))
+    """A part that is no smaller than what it is a part of would be split for ever; a small one is cheaper read than split."""
+    rows = max(part.source.rows, part.target.rows)
+    if (whole or rows <= _MERGED) and not part.source.agrees(part.target):
+        yield Leaf(part.chunk, rows)
     else:
         yield from _narrow(source, target, part, size, threads)
 
@@ -81,7 +122,7 @@ def _batches(larger: Reader, chunk: Chunk, rows: int, size: int) -> Iterator[lis
         for piece in _within(chunk, lambda low: larger.side.key_after(low, size)):
             yield [piece]
     else:
-        yield split(chunk, larger.every(chunk, max(LEAF, ceil(rows / _WAYS))))
+        yield split(chunk, larger.cuts(chunk, rows, min(_WAYS, ceil(rows / LEAF))))
 
 
 def split(chunk: Chunk, keys: Sequence[Key]) -> list[Chunk]:

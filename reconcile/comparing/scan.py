@@ -15,7 +15,7 @@ from reconcile.databases.chunk import Chunk, Key, show
 
 FIRST_ROWS, LEAST_ROWS = 1024, 64
 _AHEAD = 3  # chunks that the walking side may be ahead
-_TEXT = 2_000_000  # bytes of text that a chunk is sized to, where text is what is hashed
+_TEXT = 4_000_000  # bytes of text that a chunk is sized to, where text is what is hashed
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -22,6 +22,7 @@ from reconcile.mapping.pipeline import Misfit, Row
 Readers = tuple[Reader, Reader]
 
 PYTHON_ROWS = 1000  # of a chunk that is read row by row
+_AT_ONCE = 2000  # keys whose rows are read together
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,10 @@ def walk(pair: Pair, sides: Sides, size: int, low: Key | None, notes: Counter[st
 def _joined(pair: Pair, both: Joined, size: int, low: Key | None) -> Generator[Stretch, None, None]:
     with closing(joined.walk(pair, both, size, low)) as found:
         for each in found:
-            suspects = dict.fromkeys(each.keys)
-            yield Stretch(each.chunk.high, each.source_rows, each.target_rows, suspects)
+            for start in range(0, len(each.keys), _AT_ONCE):
+                seen = seen_by_key(pair, each.keys[start : start + _AT_ONCE])
+                yield Stretch(each.chunk.low, suspects=seen.suspects, read=seen.read, part=True)
+            yield Stretch(each.chunk.high, each.source_rows, each.target_rows)
 
 
 def _rows(pair: Pair, size: int, low: Key | None, notes: Counter[str]) -> Generator[Stretch, None, None]:
@@ -71,7 +74,7 @@ def _rows(pair: Pair, size: int, low: Key | None, notes: Counter[str]) -> Genera
 
 
 def _buckets(pair: Pair, readers: Readers, by: tuple[Expression, Expression]) -> Generator[Stretch, None, None]:
-    for source, target, keys in buckets.suspects(*readers, by, pair.source.count()):
+    for source, target, keys in buckets.suspects(*readers, by, pair.source.about()):
         yield Stretch(None, source.rows, target.rows, dict.fromkeys(keys), read=2 * len(keys), part=bool(keys))
 
 
@@ -85,9 +88,20 @@ def _chunks(pair: Pair, readers: Readers, size: int, low: Key | None) -> Generat
 
 
 def _closer(pair: Pair, readers: Readers, found: Scanned, size: int) -> Generator[Stretch, None, None]:
-    for leaf in narrow(*readers, found, size):
-        close = differing(pair, leaf.chunk, Counter())
-        yield Stretch(found.chunk.low, suspects=close.suspects, read=close.read, part=True)
+    for close in narrow(*readers, found, size):
+        seen = seen_by_key(pair, close.keys) if close.leaf is None else differing(pair, close.leaf.chunk, Counter())
+        yield Stretch(found.chunk.low, suspects=seen.suspects, read=seen.read, part=True)
+
+
+def seen_by_key(pair: Pair, keys: Sequence[Key]) -> Stretch:
+    """Single rows as they are; what has become equal meanwhile is none."""
+    with pair.target.database.reading() as connection:
+        standing = dict(pair.standing(pair.target.rows(connection, keys)))
+    with pair.source.database.reading() as connection:
+        wanted = dict(pair.wanted(pair.source.rows(connection, keys), Counter()))
+    both = {key: (wanted.get(key), standing.get(key)) for key in keys}
+    suspects = {key: _seen(*rows) for key, rows in both.items() if not _same(*rows)}
+    return Stretch(suspects=suspects, read=len(wanted) + len(standing))
 
 
 def differing(pair: Pair, chunk: Chunk, notes: Counter[str]) -> Stretch:
@@ -108,5 +122,7 @@ def _seen(wanted: Row | Misfit | None, standing: Row | None) -> Seen:
     return Seen(digest(wanted), digest(standing), digest(standing))
 
 
-def _same(wanted: Row | Misfit, standing: Row | None) -> bool:
-    return isinstance(wanted, Row) and standing is not None and wanted.cells == standing.cells
+def _same(wanted: Row | Misfit | None, standing: Row | None) -> bool:
+    if wanted is None or standing is None:
+        return wanted is standing
+    return isinstance(wanted, Row) and wanted.cells == standing.cells

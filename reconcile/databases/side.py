@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnClause, ColumnElement, Connection, Select, TableClause, func, literal_column, or_, select
 
-from reconcile.databases import ordering
+from reconcile.databases import catalogue, ordering
 from reconcile.databases.chunk import Chunk, Key, show
 from reconcile.databases.database import Database
 from reconcile.mapping.canonical import parse_key_text
@@ -61,6 +61,13 @@ class Side:
         """How many rows count."""
         with self.database.reading() as connection:
             return self.count_within(connection)
+
+    def about(self) -> int:
+        """How many rows count, for a progress: as the database's statistics have it, and counted only where they have nothing."""
+        with self.database.reading() as connection:
+            name = self.table.name if self.scope is None else ""
+            known = catalogue.estimate(connection, self.database.dialect, name)
+            return self.count_within(connection) if known is None else known
 
     def count_within(self, connection: Connection) -> int:
         """The same, in a transaction that is open already."""

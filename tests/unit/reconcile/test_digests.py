@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from reconcile.comparing.buckets import differing, digits
 from reconcile.comparing.digests import Digest
-from reconcile.comparing.narrowing import Leaf, merge, split
+from reconcile.comparing.narrowing import Leaf, grouped, merge, split
 from reconcile.comparing.scan import sized
 from reconcile.databases.chunk import Chunk
 
@@ -41,6 +41,12 @@ def test_merged_leaves_cover_the_same_keys_and_stay_small(steps):
     assert all(leaf.rows <= 2048 for leaf in merged)
 
 
+def test_parts_that_differ_are_read_in_groups_that_fit():
+    leaves = [Leaf(Chunk((number,), (number + 1,)), rows) for number, rows in enumerate([9000, 9000, 9000, 90_000, 500, 500])]
+    assert [[leaf.rows for leaf in group] for group in grouped(leaves)] == [[9000, 9000], [9000], [90_000], [500, 500]]
+    assert list(grouped([])) == []
+
+
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
     [
@@ -59,7 +65,7 @@ def test_digests_agree_only_if_rows_and_values_do_and_both_are_sure(one, other, 
     ("last", "asked", "expected"),
     [
         (Digest(1000, "", bytes=65_000), 8192, 8192),  # 65 bytes a row
-        (Digest(1000, "", bytes=10_000_000), 8192, 200),  # 10 kB a row: 2 MB at a time
+        (Digest(1000, "", bytes=10_000_000), 8192, 400),  # 10 kB a row: 4 MB at a time
         (Digest(10, "", bytes=100_000_000), 8192, 64),
         (Digest(1000, "", bytes=10_000_000), 7, 7),  # never more than asked for
         (Digest(0, ""), 8192, 8192),
