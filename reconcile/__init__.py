@@ -154,16 +154,41 @@ def apply(plan: Plan, name: str, keys: Iterable[tuple[Any, ...]], *, budget: Bud
     return course.apply_keys(plan, name, keys, budget)
 
 
-def plan_repair(plan: Plan, keys: Mapping[str, Iterable[tuple[Any, ...]]]) -> RepairPlan:
+def plan_repair(
+    plan: Plan, keys: Mapping[str, Iterable[tuple[Any, ...]]], *, more: Mapping[str, int] | None = None
+) -> RepairPlan:
     """What repairing these keys, by mapping, would write. Writes nothing; `keys_of_report` takes keys from a comparison.
 
-    The new side is repaired while the old side is the owner, and the other way round.
+    The new side is repaired while the old side is the owner, and the other way round. `more`: so many rows differ beside these.
     """
     from secrets import token_hex
 
     from reconcile.repairing import planning
 
-    return planning.make(plan, keys, token_hex(6))
+    return planning.make(plan, keys, token_hex(6), more or {})
+
+
+def plan_drift(
+    plan: Plan,
+    names: Iterable[str] = (),
+    *,
+    most: int = 100_000,
+    on_report: Callable[[Report], None] | None = None,
+    on_progress: OnProgress | None = None,
+) -> RepairPlan:
+    """Compare mappings (all, without names), and plan the repair of every row that drifted, at most so many of each.
+
+    Args:
+        on_report: told of each comparison.
+    """
+    from functools import partial
+    from secrets import token_hex
+
+    from reconcile.repairing import planning
+
+    compare = partial(reconcile, plan, on_progress=on_progress)
+    found = planning.drifted(_chosen(plan, names), compare, most, on_report or (lambda _: None))
+    return planning.make(plan, found.keys, token_hex(6), found.more)
 
 
 def keys_of_report(document: Mapping[str, Any]) -> dict[str, list[tuple[Any, ...]]]:
@@ -171,6 +196,13 @@ def keys_of_report(document: Mapping[str, Any]) -> dict[str, list[tuple[Any, ...
     from reconcile.repairing import planning
 
     return planning.from_report(document)
+
+
+def more_of_report(document: Mapping[str, Any]) -> dict[str, int]:
+    """How many drifted rows a comparison's JSON document counts beside those that it lists, by mapping."""
+    from reconcile.repairing import planning
+
+    return planning.more_than_listed(document)
 
 
 def load_repair(path: str | Path) -> RepairPlan:
@@ -243,6 +275,7 @@ def reconcile(
     selftest: bool = False,
     resume: bool = False,
     record: bool = True,
+    on_drift: Callable[[tuple[Any, ...]], None] | None = None,
 ) -> Report:
     """Compare both sides of a mapping. Writes no row of either, and is never clean on an empty, partial or failing pass.
 
@@ -257,6 +290,7 @@ def reconcile(
         selftest: first prove on a copy of some rows that planted drift is found; if it is not, the pass is worth nothing.
         resume: go on where the newest pass stopped, if it was cut off less than a day ago. Whoever is still at it is stopped.
         record: keep the verdict in the state database (`passes`).
+        on_drift: told the key of every drifted row, as it is found; the report has the first 1,000.
     """
     from secrets import randbits, token_hex
 
@@ -264,14 +298,9 @@ def reconcile(
     from reconcile.comparing.compare import Options
     from reconcile.comparing.recheck import Patience
 
+    patience = patience or Patience(stuck=plan.stuck_after)
     options = Options(
-        chunk_rows,
-        strategy,
-        randbits(62),
-        rows_per_second,
-        accept_normalisation,
-        patience or Patience(stuck=plan.stuck_after),
-        selftest,
+        chunk_rows, strategy, randbits(62), rows_per_second, accept_normalisation, patience, selftest, on_drift=on_drift
     )
     tell = on_progress or _quiet
     if keys is not None:

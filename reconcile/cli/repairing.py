@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,11 @@ import reconcile as api
 from reconcile.cli import options, screen
 from strangler.core.errors import UsageError
 from strangler.core.units import Share, parse_duration
+
+if TYPE_CHECKING:
+    from reconcile.mapping.model import Plan
+    from reconcile.repairing.plan import RepairPlan
+    from reconcile.reports.report import Report
 
 _DAY = 86400.0
 
@@ -31,7 +36,7 @@ def repair() -> None:
 @options.json
 def plan(names: tuple[str, ...], path: str, report: Any, out: Path | None, as_json: bool) -> None:
     rows = options.load(path)
-    planned = api.plan_repair(rows, api.keys_of_report(_document(report) if report else _compare(rows, names)))
+    planned = _of_report(rows, _document(report)) if report else _of_passes(rows, names, quiet=as_json)
     file = out or Path(f"repair-{planned.id}.json")
     if planned.rows:
         api.save_repair(planned, file)
@@ -48,8 +53,20 @@ def _document(report: Any) -> Any:
         raise UsageError(f"{report.name}: not the JSON of `reconcile --json`") from None
 
 
-def _compare(rows: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    return {"mappings": [api.reconcile(rows, name).document() for name in options.chosen(rows, names)]}
+def _of_report(rows: Plan, document: Any) -> RepairPlan:
+    return api.plan_repair(rows, api.keys_of_report(document), more=api.more_of_report(document))
+
+
+def _of_passes(rows: Plan, names: tuple[str, ...], *, quiet: bool) -> RepairPlan:
+    """Every row that differs; what a comparison could not say is told, and not taken for nothing to do."""
+    bar = screen.ProgressLine(quiet=quiet)
+
+    def tell(report: Report) -> None:
+        bar.end()
+        if report.why_not_clean:
+            click.echo(f"{report.mapping}: {report.why_not_clean}", err=True)
+
+    return api.plan_drift(rows, names, on_report=tell, on_progress=bar)
 
 
 @repair.command(help="Write what is planned, row by row, where it is still as the plan saw it. Exit 3 if rows were left.")

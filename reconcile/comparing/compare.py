@@ -43,6 +43,7 @@ class Options:
         accept_normalisation: rows that differ only in how texts write the same are no drift.
         captured: whether to ask capture what is on its way.
         selftest: prove first, on a copy, that drift is found.
+        on_drift: told the key of each drifted row; a report keeps only the first of them.
     """
 
     rows: int | None = None
@@ -52,6 +53,7 @@ class Options:
     accept_normalisation: bool = False
     patience: Patience = Patience()
     selftest: bool = False
+    on_drift: Callable[[Key], None] | None = None
     captured: bool = True
     clock: Clock = time.monotonic
     wait: Wait = time.sleep
@@ -117,7 +119,7 @@ class _Pass:
         return seen
 
     def _walk(self, seen: Captured, sides: Sides, low: Key | None) -> None:
-        total, pace, kept = self.pair.source.count(), _Pace(self.options), self.options.clock()
+        total, pace, kept = self.pair.source.about(), _Pace(self.options), self.options.clock()
         with closing(walk(self.pair, sides, self._size(sides), low, self.tally.notes)) as stretches:  # its threads end with it
             for stretch in stretches:
                 seen_at = self.options.clock()
@@ -173,7 +175,7 @@ def compare(
     An error ends the pass, and the report says so: it is then never clean.
     """
     begun, failure, exit_code = options.clock(), "", 3
-    tally = Tally(options.accept_normalisation, start.old_rows, start.new_rows, start.chunks)
+    tally = Tally(options.accept_normalisation, start.old_rows, start.new_rows, start.chunks, on_drift=options.on_drift)
     run = _Pass(pair, options, on_progress, on_checkpoint, tally)
     seen: Captured | None = None
     try:

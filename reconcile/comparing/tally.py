@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from reconcile.comparing.looking import Finding
@@ -42,6 +43,7 @@ class Tally:
     misfits: dict[Key, Misfit] = field(default_factory=dict)
     unmapped: int = 0
     found: list[Key] = field(default_factory=list)
+    on_drift: Callable[[Key], None] | None = None  # told of each drifted row, however many are kept
 
     def cover(self, stretch: Stretch) -> None:
         """A stretch was compared."""
@@ -94,6 +96,8 @@ class Tally:
             return
         self.counts[found.kind] += 1
         self.columns.update(found.columns)
+        if self.on_drift is not None:
+            self.on_drift(found.key)
         if len(self.differences) < KEPT:
             self.differences.append(found)
 

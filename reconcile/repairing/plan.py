@@ -45,6 +45,7 @@ class Part:
         rows: on the side that has more, so that a share can be told.
         frozen: keys left out because they were repaired too often, with who writes them if that is known.
         unmapped: keys left out because their source row cannot be mapped, with why.
+        more: rows that differ beside those of the plan, which did not fit into it.
     """
 
     mapping: str
@@ -54,6 +55,7 @@ class Part:
     items: tuple[Item, ...]
     frozen: Mapping[str, str] = field(default_factory=dict)
     unmapped: Mapping[str, str] = field(default_factory=dict)
+    more: int = 0
 
     def of(self, *kinds: Drift) -> list[Item]:
         return [item for item in self.items if item.kind in kinds]
@@ -81,6 +83,8 @@ class RepairPlan:
         for part in self.parts:
             counts = ", ".join(f"{len(part.of(kind)):,} {_VERBS[kind]}" for kind in Drift if part.of(kind))
             yield f"  {part.mapping}: {counts or 'nothing to do'} on the {part.written} side (of {part.rows:,} rows)"
+            if part.more:
+                yield f"    {part.more:,} more differ and are not in this plan: plan again after it, or `backfill {part.mapping}`"
             yield from (f"    frozen {key}   {why}" for key, why in part.frozen.items())
             yield from (f"    cannot be mapped {key}   {why}" for key, why in part.unmapped.items())
         if self.rows:
@@ -142,7 +146,8 @@ def why_not(item: Item, salt: str, now: Drift | None, standing: Cells | None) ->
 def _part(found: Mapping[str, Any]) -> Part:
     items = tuple(_item(item) for item in found["items"])
     numbers = (int(found["epoch"]), int(found["rows"]))
-    return Part(found["mapping"], found["written"], *numbers, items, found["frozen"], found["unmapped"])
+    more = int(found.get("more", 0))
+    return Part(found["mapping"], found["written"], *numbers, items, found["frozen"], found["unmapped"], more)
 
 
 def _item(found: Mapping[str, Any]) -> Item:

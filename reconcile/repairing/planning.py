@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -18,20 +19,51 @@ from reconcile.owning.ownership import OLD, Ownership
 from reconcile.repairing import journal
 from reconcile.repairing.plan import Item, Part, RepairPlan, digest, kind_of
 from reconcile.repairing.reading import AT_ONCE, Both, read
+from reconcile.reports.report import Drift, Report, Verdict
 from strangler.core.errors import UsageError
 
 Keys = Iterable[tuple[Any, ...]]
 
 
-def make(plan: Plan, keys: Mapping[str, Keys], token: str) -> RepairPlan:
+@dataclass(slots=True)
+class Drifted:
+    """Keys of drifted rows, by mapping, and how many there are `more`."""
+
+    keys: dict[str, list[Key]] = field(default_factory=dict)
+    more: dict[str, int] = field(default_factory=dict)
+
+
+def drifted(names: Iterable[str], compare: Callable[..., Report], most: int, on_report: Callable[[Report], None]) -> Drifted:
+    """Compare these mappings, and keep the keys of what drifted, at most so many of each.
+
+    A comparison that says nothing (of an empty source, say) plans nothing.
+    """
+    found = Drifted()
+    for name in names:
+        keys: list[Key] = []
+
+        def keep(key: Key, keys: list[Key] = keys) -> None:
+            if len(keys) < most:
+                keys.append(key)
+
+        report = compare(name, on_drift=keep)
+        on_report(report)
+        found.keys[name] = keys if report.verdict is Verdict.DRIFT else []
+        found.more[name] = report.drifted - len(keys) if report.verdict is Verdict.DRIFT else 0
+    return found
+
+
+def make(plan: Plan, keys: Mapping[str, Keys], token: str, more: Mapping[str, int]) -> RepairPlan:
     """Plan the repair of these keys, by mapping. Writes nothing.
 
-    `token` names the plan and salts its digests. Raises Refusal if the databases disagree on who owns a mapping.
+    `token` names the plan and salts its digests; `more` rows differ beside these. Raises Refusal if the databases disagree on who
+    owns a mapping.
     """
     parts, moment = [], 0
     for name in (name for name in plan.names if name in _known(plan, keys)):
         with opened_from_owner(plan, name) as (pair, ownership):
-            parts.append(_part(pair, ownership, {pair.source.parse_key(key) for key in keys[name]}, token))
+            part = _part(pair, ownership, {pair.source.parse_key(key) for key in keys[name]}, token)
+            parts.append(replace(part, more=more.get(name, 0)))
             moment = max(moment, _moment(pair.target.database))
     return RepairPlan(token, moment, tuple(parts))
 
@@ -43,6 +75,13 @@ def from_report(document: Mapping[str, Any]) -> dict[str, list[tuple[Any, ...]]]
         return {each["mapping"]: [tuple(row["key"]) for row in each["differences"]] for each in documents}
     except (KeyError, TypeError):
         raise UsageError("that is no report of `reconcile --json`") from None
+
+
+def more_than_listed(document: Mapping[str, Any]) -> dict[str, int]:
+    """How many drifted rows such a document counts beside those that it lists, by mapping."""
+    documents = document.get("mappings", [document])
+    counted = {each["mapping"]: sum(int(each.get(kind, 0)) for kind in Drift) for each in documents}
+    return {each["mapping"]: max(0, counted[each["mapping"]] - len(each["differences"])) for each in documents}
 
 
 def _known(plan: Plan, keys: Mapping[str, Keys]) -> list[str]:

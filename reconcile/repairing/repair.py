@@ -151,11 +151,12 @@ class _Step:
 
 def _refuse_large(part: Part, limit: Budget) -> None:
     allowed = limit.rows if limit.share >= 1 else limit.allowed(part.rows)
-    if len(part.items) > allowed:
+    drifted = len(part.items) + part.more
+    if drifted > allowed:
         raise Refusal(
-            f"{part.mapping}: {len(part.items):,} rows would be repaired, the limit is {allowed:,} ({limit.rows:,} rows and "
+            f"{part.mapping}: {drifted:,} rows would be repaired, the limit is {allowed:,} ({limit.rows:,} rows and "
             f"{format_percent(limit.share)} of {part.rows:,}): so much drift is more often a mistake in the mapping. If not: "
-            f"--max-rows {len(part.items)} --max-share 100%, or `backfill {part.mapping}`"
+            f"--max-rows {drifted} --max-share 100%, or `backfill {part.mapping}`"
         )
 
 

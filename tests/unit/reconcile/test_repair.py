@@ -86,6 +86,47 @@ def test_a_plan_from_a_report(drifted):
         reconcile.keys_of_report({"verdict": "clean"})
 
 
+def test_every_drifted_row_is_planned_however_many_a_report_keeps(numbered, monkeypatch):
+    numbered.old("INSERT INTO thing VALUES (?, ?)", [(n, f"value {n}") for n in range(11, 1502)])
+    seen = []
+    planned = reconcile.plan_drift(numbered.plan, on_report=seen.append)
+    assert (planned.rows, planned.parts[0].more, len(seen[0].differences)) == (1501, 0, 1000)
+    with pytest.raises(Refusal, match="1,501 rows would be repaired, the limit is 75"):
+        repair(numbered, planned, limit=Budget(1000, Share(0.05)))
+    assert repair(numbered, planned).counts.inserted == 1501
+    assert numbered.reconcile().clean
+
+
+def test_what_does_not_fit_into_a_plan_is_told_and_counts_for_the_limit(numbered, tmp_path):
+    planned = reconcile.plan_drift(numbered.plan, most=4)
+    assert (planned.rows, planned.parts[0].more) == (4, 6)
+    assert "    6 more differ and are not in this plan: plan again after it, or `backfill things`" in list(planned.lines())
+    reconcile.save_repair(planned, tmp_path / "plan.json")
+    again = reconcile.load_repair(tmp_path / "plan.json")
+    assert again == planned
+    with pytest.raises(Refusal, match="10 rows would be repaired, the limit is 9"):
+        repair(numbered, again, limit=Budget(9, Share(1.0)))
+    repair(numbered, again)
+    assert reconcile.plan_drift(numbered.plan, most=6).rows == 6
+
+
+def test_a_report_that_lists_less_than_it_counts_plans_less_and_says_so(numbered):
+    document = json.loads(json.dumps(numbered.reconcile().document()))
+    document["differences"] = document["differences"][:3]
+    planned = reconcile.plan_repair(
+        numbered.plan, reconcile.keys_of_report(document), more=reconcile.more_of_report({"mappings": [document]})
+    )
+    assert (planned.rows, planned.parts[0].more) == (3, 7)
+
+
+def test_a_source_that_looks_empty_plans_no_deletions(numbered):
+    numbered.backfill()
+    numbered.old("DELETE FROM thing WHERE 1 = 1")
+    seen = []
+    assert reconcile.plan_drift(numbered.plan, on_report=seen.append).rows == 0
+    assert "are these the right databases?" in seen[0].why_not_clean
+
+
 def test_rows_that_changed_since_the_plan_are_left_alone_and_named(drifted):
     planned = plan(drifted)
     drifted.new("UPDATE things SET value = 'newer' WHERE id IN (0, 3)")
