@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import time
 
 from benchmarks.crowd import Crowd
 from tests.e2e.control.serving import Serving, marked
@@ -17,16 +16,13 @@ async def test_a_killed_worker_takes_only_its_own_connections_with_it(serving: S
         await crowd.progress(200)
         before = total(parse((await serving.ask("/metrics")).text), "strangler_requests_total")
         os.kill(victim, signal.SIGKILL)
-        started = time.monotonic()
         await serving.complaint("worker 1")
         await serving.state(lambda state: state["ready"])
-        back = time.monotonic() - started
         await crowd.progress(200)
         after = total(parse((await serving.ask("/metrics")).text), "strangler_requests_total")
     assert len(crowd.failures) <= 16, "each connection fails once at most"
     assert all(failure.sent for failure in crowd.failures), "nobody was refused a new connection"
     assert after >= before
-    assert back < 5, "and about 0.3 s where nothing else runs"
     assert victim not in serving.children("worker")
     assert len(serving.children("worker")) == 2
 

@@ -25,8 +25,8 @@ from strangler.core.flip import place_of
 from strangler.core.journal import FILE, Kind
 from tests.e2e.control.serving import SECONDS, Serving
 
-FLIPS = int(os.environ.get("STRANGLER_TEST_FLIPS", "60"))
-COMMANDS = max(6, FLIPS // 10)  # each is a process of its own
+FLIPS = int(os.environ.get("STRANGLER_TEST_FLIPS", "42"))
+COMMANDS = max(4, FLIPS // 10)  # each is a process of its own
 CLIENTS = 6
 NAMES = ("shop", "b", "c", "@some")
 MORE = """  - {name: b, match: {path: /b, methods: [GET]}, stage: legacy}
@@ -112,7 +112,7 @@ class Editor:
         while not self._over.is_set():
             self.looks += 1
             self._world.config(self._world.path.read_bytes())  # raises if it is not sound
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
 
 
 @pytest.mark.timeout(60 + 3 * FLIPS)

@@ -1,6 +1,6 @@
 """Relays that are killed at any moment, under writers that insert, update, delete and change keys: in the end both sides agree.
 
-`STRANGLER_TEST_KILLS` sets how often (20). The oracle is a ledger: what each writer has committed, kept by the writer.
+`STRANGLER_TEST_KILLS` sets how often (10). The oracle is a ledger: what each writer has committed, kept by the writer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from reconcile.relaying import dead
 from tests.unit.reconcile.relaying import UNBOUNDED, Families, relay_until_killed
 
-KILLS = int(os.environ.get("STRANGLER_TEST_KILLS", "20"))
+KILLS = int(os.environ.get("STRANGLER_TEST_KILLS", "10"))
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.unit.reconcile.relaying", "psycopg", "pymysql"])
 
