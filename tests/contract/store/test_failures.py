@@ -178,7 +178,7 @@ def test_a_connection_that_is_ended_in_the_middle(postgresql: str, server: Serve
 
 def test_a_server_that_stops_and_comes_back(postgresql: str, server: Server) -> None:
     if server.folder is None:
-        pytest.skip("this server is not ours to stop")
+        pytest.skip("the server that the environment names is not ours to stop")
     store = Store.open(postgresql, patience=0.2)
     run = store.begin_run(NOW, "1.0")
     server.stop()

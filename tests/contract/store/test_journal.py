@@ -87,7 +87,7 @@ def test_what_must_not_be_lost_is_synced_and_the_rest_is_not(open_store: Open) -
     """SQLite only: 1 is NORMAL, 2 is FULL."""
     database: Database = open_store()._database
     if database.path is None:
-        pytest.skip("PostgreSQL syncs every commit")
+        pytest.skip("only SQLite is told when to sync: PostgreSQL syncs every commit")
 
     def level(durable: bool) -> Any:
         return database.writing(lambda connection: connection.exec_driver_sql("PRAGMA synchronous").scalar(), durable=durable)

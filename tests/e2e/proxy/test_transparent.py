@@ -205,7 +205,7 @@ CURLED: list[tuple[str, ...]] = [
     ("/anything", "-X", "OPTIONS", "--request-target", "/anything/%2e%2e/a%2Fb;c//d"),
 ]
 
-needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed: what it gets is not shown")
 
 
 @needs_curl

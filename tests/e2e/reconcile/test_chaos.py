@@ -102,7 +102,7 @@ def test_a_transaction_that_is_open_elsewhere_all_the_time_holds_nobody_up(famil
 
 def test_what_has_a_lower_number_and_is_committed_later_is_not_passed_over(families):
     if families.old.dialect.name == "sqlite":
-        pytest.skip("it has one writer at a time")
+        pytest.skip("SQLite has one writer at a time: no other transaction can be open meanwhile")
     with families.old.connect() as slow:
         slow.execute(text("INSERT INTO parent VALUES (1, 'slow', '1')"))
         families.write("INSERT INTO parent VALUES (2, 'quick', '2')")
@@ -129,7 +129,7 @@ FULL = {
 def test_a_target_that_is_full_costs_no_attempts_and_is_written_when_there_is_room_again(families):
     name = families.new.dialect.name
     if name not in FULL:
-        pytest.skip("it cannot be told to be full")
+        pytest.skip("SQLite cannot be told to be full: it has no triggers that fail with that error")
     with families.new.begin() as connection:
         for statement in FULL[name]:
             connection.exec_driver_sql(statement)

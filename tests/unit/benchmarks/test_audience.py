@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from benchmarks import audience, contenders
 from benchmarks.audience import Verdict, main, measure
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc, which only Linux has")
 
 
 def test_streams_and_websockets_are_served_in_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:

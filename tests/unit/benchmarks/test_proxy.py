@@ -14,7 +14,7 @@ from benchmarks.processes import NotStarted, cpu_seconds, free_port, resident_mi
 from benchmarks.proxy import WrongAnswer, calmest, check, check_log, choose, main
 from benchmarks.report import Result, Round, closed_table, costs, open_table, rate, ratios
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc, which only Linux has")
 
 NOTHING = dict.fromkeys(("nginx", "envoy", "mitmproxy"))
 

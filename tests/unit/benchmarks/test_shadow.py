@@ -25,7 +25,7 @@ from strangler.core.ledger import Ledger
 from strangler.core.model import Stage
 from strangler.core.units import Share
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc, which only Linux has")
 
 
 def trio(*latencies: float) -> Trio:

@@ -9,7 +9,7 @@ import uvloop
 from benchmarks.deeds import Plan, Upstream
 from benchmarks.soak import Clients, balance, soak
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc, which only Linux has")
 
 
 def test_random_clients_before_a_random_upstream() -> None:

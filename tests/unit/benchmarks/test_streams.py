@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import streams
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc, which only Linux has")
 
 
 def test_large_bodies_pass_in_little_memory_and_slow_readers_slow_their_senders(monkeypatch: pytest.MonkeyPatch) -> None:

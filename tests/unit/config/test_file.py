@@ -97,7 +97,7 @@ class TestReadAndWrite:
         try:
             os.setxattr(path, "user.origin", b"by hand")
         except OSError:
-            pytest.skip("no extended attributes on this file system")
+            pytest.skip("this file system has no extended attributes")
         write(read(path), NEW)
         assert os.getxattr(path, "user.origin") == b"by hand"
 
@@ -284,7 +284,7 @@ class TestFailure:
             write(read(path), NEW)
         assert path.read_text() == OLD
 
-    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write to read-only folders")
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write to read-only folders: what is refused to others cannot be seen")
     def test_a_read_only_folder(self, path: Path) -> None:
         path.parent.chmod(0o555)
         try:
@@ -327,7 +327,7 @@ class TestFailure:
 def mounted(target: Path, *arguments: str) -> Iterator[None]:
     """A real mount, where the machine allows one."""
     if subprocess.run(["mount", *arguments, str(target)], capture_output=True, check=False).returncode:
-        pytest.skip("mounting is not allowed here")
+        pytest.skip("mounting is not allowed on this machine")
     try:
         yield
     finally:

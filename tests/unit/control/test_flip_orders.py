@@ -335,7 +335,7 @@ class TestErrors:
         assert "the journal cannot be written" in done.notes[0]
         assert "journalled as soon as it can be" in done.notes[0]
 
-    @pytest.mark.skipif(os.geteuid() == 0, reason="root may do it")
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere: what is refused to others cannot be seen")
     def test_a_folder_that_may_not_be_written_is_said(self, world: Given) -> None:
         world.path.parent.chmod(0o500)
         try:

@@ -148,7 +148,7 @@ def test_an_upsert_writes_both_the_new_and_the_changed(world):
 )
 def test_replace_writes_the_rows_that_it_deletes(world, row):
     if world.dialect == "postgresql":
-        pytest.skip("it has no REPLACE")
+        pytest.skip("PostgreSQL has no REPLACE")
     world.run("INSERT INTO customer VALUES (7, 'a', 1), (8, 'b', 1)")
     world.take()
     with world.engine.connect() as connection:

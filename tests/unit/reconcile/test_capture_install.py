@@ -160,7 +160,7 @@ def test_what_was_made_by_hand_otherwise_than_printed_is_made_anew(world):
 @pytest.mark.parametrize("how", ["dropped", "altered", "switched off", "function"])
 def test_a_trigger_that_others_touched_is_noticed_and_put_right(world, how):
     if how in ("switched off", "function") and world.dialect != "postgresql":
-        pytest.skip("only PostgreSQL has that")
+        pytest.skip("only PostgreSQL's triggers can be switched off, and call a function that others may change")
     world.install()
     settle(world)
     assert told(world) == (True, "")
@@ -237,7 +237,7 @@ def test_a_pass_that_began_before_a_loss_makes_up_for_nothing_of_it(world):
 
 def test_pausing_does_not_wait_for_a_writer(world):
     if world.dialect == "sqlite":
-        pytest.skip("it has one writer at a time")
+        pytest.skip("SQLite has one writer at a time: no other transaction can be open meanwhile")
     world.install()
     with world.engine.connect() as writer:
         writer.exec_driver_sql("BEGIN")
@@ -251,7 +251,7 @@ def test_pausing_does_not_wait_for_a_writer(world):
 
 def test_a_transaction_that_still_sees_the_pause_is_captured_after_it(world):
     if world.dialect == "sqlite":
-        pytest.skip("it has one writer at a time")
+        pytest.skip("SQLite has one writer at a time: no other transaction can be open meanwhile")
     world.run("CREATE TABLE elsewhere (n integer)")
     world.install()
     pause(world.plan)

@@ -80,7 +80,7 @@ def test_a_database_without_capture_needs_no_origin(fresh, dialect):
 
 def test_sqlite_never_keeps_a_row_of_it(database, dialect):
     if dialect != "sqlite":
-        pytest.skip("the others keep no row")
+        pytest.skip("only SQLite keeps the mark as a row")
     with database.writing() as connection:
         mark(connection, dialect, "relay")
     with database.reading() as connection:

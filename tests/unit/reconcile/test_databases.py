@@ -51,7 +51,7 @@ def test_a_reader_sees_one_moment(database, dialect):
     if dialect == "sqlite":
         with database.reading() as connection:
             connection.exec_driver_sql("SELECT 1")
-        pytest.skip("without WAL a reader keeps the writer out")
+        pytest.skip("in SQLite without WAL a reader keeps the writer out")
     with database.reading() as reader:
         assert reader.execute(select(THINGS)).all() == []
         with database.writing() as connection:
@@ -62,7 +62,7 @@ def test_a_reader_sees_one_moment(database, dialect):
 
 def test_a_writer_sees_what_was_committed_before_each_statement(database, dialect):
     if dialect == "sqlite":
-        pytest.skip("it has one writer at a time")
+        pytest.skip("SQLite has one writer at a time: no other transaction can be open meanwhile")
     with database.writing() as first:
         assert first.execute(select(THINGS)).all() == []
         with database.writing() as second:

@@ -31,7 +31,7 @@ class Wanting:
 @pytest.fixture
 def database(fresh, dialect):
     if dialect == "sqlite":
-        pytest.skip("whoever writes is the only one")
+        pytest.skip("SQLite has one writer at a time: nobody else holds a lock")
     before = threading.enumerate()
     with opened({"x": Address(fresh(dialect))}, "x") as (found,):
         yield found

@@ -110,7 +110,7 @@ def test_a_move_waits_for_whoever_is_writing_and_whoever_comes_later_is_refused(
 
 def test_two_appliers_share_the_lock(world):
     if world.dialect == "sqlite":
-        pytest.skip("it has one writer at a time")
+        pytest.skip("SQLite has one writer at a time: no other transaction can be open meanwhile")
     with world.pair() as pair, pair.target.database.writing() as one, pair.target.database.writing() as other:
         ownership.ensure_tables(pair.target.database)
         assert ownership.read(one, "things", lock=True) == ownership.read(other, "things", lock=True)

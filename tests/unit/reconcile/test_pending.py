@@ -341,7 +341,7 @@ def test_states_say_who_waits_and_how(yard):
 def slow_writer(yard, dialect):
     """A writer whose row has the lowest id, and that has not committed."""
     if dialect == "sqlite":
-        pytest.skip("one writer at a time: ids are in the order of commits")
+        pytest.skip("SQLite has one writer at a time: ids are in the order of commits")
     engine = create_engine(yard.database.engine.url)
     with engine.connect() as connection:
         connection.execute(insert(OUTBOX), {"feed": "thing:id", "key": "[1]", "operation": "I", "origin": "", "at": 1})
@@ -361,7 +361,7 @@ def test_a_lower_id_that_is_committed_later_is_not_passed_over_and_waits_for_nob
 
 def test_a_writer_never_waits_for_the_relay(yard, dialect):
     if dialect == "sqlite":
-        pytest.skip("one writer at a time, whoever it is")
+        pytest.skip("SQLite has one writer at a time, whoever it is")
     yard.write(*range(20))
     with yard.database.writing() as connection:
         collect_within(yard.database, connection, LISTENERS, 10)

@@ -174,7 +174,7 @@ _END = {"postgresql": "SELECT pg_terminate_backend({})", "mariadb": "KILL {}"}
 
 def test_a_connection_that_is_lost_in_the_middle_of_a_batch_loses_nothing(families, dialect):
     if dialect == "sqlite":
-        pytest.skip("a file has no connections to lose")
+        pytest.skip("SQLite is a file: it has no connection to lose")
     families.write(*(f"INSERT INTO parent VALUES ({key}, 'p{key}', '1')" for key in range(1, 31)))
     ended = []
 
@@ -324,7 +324,7 @@ def test_what_others_write_on_the_other_side_is_named_and_what_we_write_is_not(f
 
 def test_a_relay_that_was_stopped_at_its_notes_holds_nobody_up(families):
     if families.old.dialect.name == "sqlite":
-        pytest.skip("it has one writer at a time")
+        pytest.skip("SQLite has one writer at a time: no other transaction can be open meanwhile")
     now = [0.0]
     with families.relay(clock=lambda: now[0]) as relay:
         drain(relay)
