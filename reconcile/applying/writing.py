@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, insert, true, update
 
 from reconcile.applying.change import Change, Verb
+from reconcile.applying.together import inserted, updated
 from reconcile.databases.chunk import Key
 from reconcile.databases.ordering import Part
 from reconcile.databases.pair import Pair
@@ -65,6 +66,12 @@ def _delete(pair: Pair, connection: Connection, _: tuple[int, ...], changes: lis
 
 
 def _update(pair: Pair, connection: Connection, columns: tuple[int, ...], changes: list[Change]) -> None:
+    keys = {
+        part.column.name: [part.looked_up(change.key[index]) for change in changes]
+        for index, part in enumerate(pair.target.parts)
+    }
+    if updated(pair, connection, keys, _by_column(pair, columns, changes)):
+        return
     statement = update(pair.target.table).where(is_row(pair), _in_scope(pair)).values(_values(pair, columns))
     connection.execute(statement, [bound(pair, change.key) | _row(pair, change) for change in changes])
 
@@ -79,12 +86,19 @@ def _revive(pair: Pair, connection: Connection, columns: tuple[int, ...], change
 
 def _insert(pair: Pair, connection: Connection, columns: tuple[int, ...], changes: list[Change]) -> None:
     defaults = {} if pair.back is None else pair.back.defaults
+    if not defaults and len(changes) > 1 and inserted(pair, connection, _by_column(pair, columns, changes)):
+        return
     statement = insert(pair.target.table).values(defaults | _values(pair, columns))
     connection.execute(statement, [_row(pair, change) for change in changes])
 
 
 def _in_scope(pair: Pair) -> ColumnElement[Any]:
     return true() if pair.target.scope is None else pair.target.scope
+
+
+def _by_column(pair: Pair, columns: Sequence[int], changes: Sequence[Change]) -> dict[str, list[Any]]:
+    found = names(pair)
+    return {found[index]: [stored(pair, change, index) for change in changes] for index in columns}
 
 
 def _values(pair: Pair, columns: Sequence[int]) -> dict[str, Any]:
