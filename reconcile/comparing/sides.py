@@ -176,4 +176,4 @@ def _is_unique(table: Table, key: tuple[str, ...]) -> bool:
 def _is_served(side: Side, table: Table) -> bool:
     """Whether an index begins with the key's columns, and has them in our order."""
     names = tuple(part.column.name for part in side.parts)
-    return all(part.ordered is part.column for part in side.parts) and any(each[: len(names)] == names for each in table.indexes)
+    return all(part.is_found_in_order for part in side.parts) and any(each[: len(names)] == names for each in table.indexes)

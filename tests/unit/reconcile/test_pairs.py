@@ -14,6 +14,13 @@ from reconcile.databases.pair import opened_back_pair, opened_pair
 from reconcile.mapping.pipeline import Misfit
 from strangler.core.errors import ConfigError, DatabaseError, Refusal, UsageError
 
+CODED = """
+    name: things
+    from: {database: old, table: thing, key: code}
+    to: {database: new, table: things, key: code}
+    columns: {code: code}
+"""
+
 
 class Place:
     """Two live databases and the mappings file between them."""
@@ -285,12 +292,7 @@ def test_text_keys_sort_by_code_point_and_are_found_exactly(place, dialect, coll
     }.get((dialect, collation), "VARCHAR(20)")
     place.run("old", f"CREATE TABLE thing (code {declared}, n INTEGER)", "CREATE INDEX by_code ON thing (code)")
     place.run("new", f"CREATE TABLE things (code {declared})")
-    place.write("""
-        name: things
-        from: {database: old, table: thing, key: code}
-        to: {database: new, table: things, key: code}
-        columns: {code: code}
-    """)
+    place.write(CODED)
     with place.pair() as pair:
         with pair.source.database.writing() as connection:
             connection.execute(text("INSERT INTO thing VALUES (:code, 1)"), [{"code": each} for each in TEXTS])
@@ -309,12 +311,7 @@ def test_text_keys_of_a_legacy_character_set(place, dialect):
     place.run("old", "CREATE TABLE thing (code VARCHAR(20) CHARACTER SET latin1 PRIMARY KEY)")
     place.run("old", "INSERT INTO thing VALUES ('a'), ('é'), ('Z'), ('\N{EURO SIGN}')")
     place.run("new", "CREATE TABLE things (code VARCHAR(20) PRIMARY KEY)")
-    place.write("""
-        name: things
-        from: {database: old, table: thing, key: code}
-        to: {database: new, table: things, key: code}
-        columns: {code: code}
-    """)
+    place.write(CODED)
     with place.pair() as pair:
         assert pair.source.keys(Chunk()) == [("Z",), ("a",), ("é",), ("€",)]
         with pair.source.database.reading() as connection:
