@@ -292,11 +292,14 @@ def reconcile(
         record: keep the verdict in the state database (`passes`).
         on_drift: told the key of every drifted row, as it is found; the report has the first 1,000.
     """
+    from contextlib import suppress
     from secrets import randbits, token_hex
 
     from reconcile.comparing import passes
     from reconcile.comparing.compare import Options
     from reconcile.comparing.recheck import Patience
+    from reconcile.jobs import marks
+    from strangler.core.errors import DatabaseError
 
     patience = patience or Patience(stuck=plan.stuck_after)
     options = Options(
@@ -307,6 +310,8 @@ def reconcile(
         return passes.check_keys(plan, name, keys, options, tell)
     if not record:
         return passes.unrecorded(plan, name, options, tell)
+    with suppress(DatabaseError):  # what is wrong with a database is told by the pass
+        marks.look(plan, [name])
     return passes.run(plan, name, options, tell, token_hex(8), resume=resume, incremental=incremental)
 
 

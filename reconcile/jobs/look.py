@@ -16,6 +16,7 @@ from reconcile.capturing.status import status as capture_status
 from reconcile.comparing import history
 from reconcile.comparing.history import Passed
 from reconcile.databases.database import opened
+from reconcile.jobs.marks import gone_back
 from reconcile.jobs.strays import Strays, strays
 from reconcile.mapping.model import Plan
 from reconcile.owning.ownership import Ownership, agreement, standing
@@ -58,6 +59,7 @@ class _Looks:
         self._relayed = {each.mapping: each for each in self._relay.mappings}
         self._backfills = {each.mapping: each for each in self._try(plan.names, lambda: statuses(plan), list[BackfillStatus]())}
         self._passes = self._asked_passes()
+        self._back = self._try(plan.names, partial(gone_back, plan), dict[str, str]())
         self._strays = self._try(plan.names, self._asked_strays, dict[str, Strays]())
 
     def standing(self, name: str) -> Standing:
@@ -105,7 +107,8 @@ class _Looks:
             return found
         states = {feed.state for feed in each.feeds} | {each.heart}
         worst = next((state for state in _WORST if state in states), "changed")
-        found = replace(found, captured=worst, known=each.known, why_unknown=each.why)
+        back = self._back.get(found.mapping, "")
+        found = replace(found, captured=worst, known=each.known and not back, why_unknown=back or each.why)
         return replace(found, waiting=each.waiting, oldest=each.oldest)
 
     def _with_relay(self, found: Standing) -> Standing:

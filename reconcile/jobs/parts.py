@@ -12,6 +12,7 @@ import reconcile
 from reconcile.databases.database import opened
 from reconcile.jobs import turn
 from reconcile.jobs.look import standings
+from reconcile.jobs.marks import look as look_at_marks
 from reconcile.jobs.schedule import Cron
 from reconcile.jobs.turn import Turn
 from reconcile.mapping.model import Plan
@@ -55,6 +56,12 @@ def jobs(plan: Plan, stop: threading.Event, say: Say) -> None:
                     if found := turn.take(database, name, holder(), cron.is_due):
                         do(found, plan, stop, say)
             stop.wait(1.0)
+
+
+def marks(plan: Plan, stop: threading.Event, say: Say) -> None:
+    """Notice databases that went back."""
+    for why in dict.fromkeys(look_at_marks(plan).values()):
+        say(f"marks: {why}: all its mappings are unknown until a `reconcile` was clean")
 
 
 def lines(plan: Plan) -> Mapping[str, Cron]:

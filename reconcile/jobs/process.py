@@ -108,7 +108,12 @@ class _House:
         def publish(plan: Plan, stop: threading.Event, say: Say) -> None:
             board.post(plan.file, {each.mapping: each.status for each in standings(plan)})
 
-        doing = (Part("relay", parts.relay, 2.0), Part("jobs", parts.jobs, 1.0), Part("status", publish, 2.0))
+        doing = (
+            Part("relay", parts.relay, 2.0),
+            Part("jobs", parts.jobs, 1.0),
+            Part("status", publish, 2.0),
+            Part("marks", parts.marks, 30.0),
+        )
         self._threads = [
             threading.Thread(target=tend, args=(part, plan, self._stop, self._say), name=part.name, daemon=True) for part in doing
         ]
