@@ -38,6 +38,10 @@ def _id() -> Column[int]:
     return Column("id", Integer, primary_key=True, autoincrement=False)
 
 
+def _texts(*names: str) -> list[Column[str]]:
+    return [Column(name, Text) for name in names]
+
+
 regions = Table("regions", metadata, _id(), Column("name", Text, nullable=False))
 
 territories = Table(
@@ -76,20 +80,14 @@ customers = Table(
     Column("code", _text(5), primary_key=True),
     Column("name", Text, nullable=False),
     Column("contact", Text, nullable=False),
-    Column("contact_role", Text),
-    Column("phone", Text),
-    Column("fax", Text),
+    *_texts("contact_role", "phone", "fax"),
 )
 
 addresses = Table(
     "addresses",
     metadata,
     Column("customer_code", ForeignKey(customers.c.code), primary_key=True),
-    Column("street", Text),
-    Column("city", Text),
-    Column("region", Text),
-    Column("postal_code", Text),
-    Column("country", Text),
+    *_texts("street", "city", "region", "postal_code", "country"),
 )
 
 suppliers = Table(
@@ -97,9 +95,7 @@ suppliers = Table(
     metadata,
     _id(),
     Column("name", Text, nullable=False),
-    Column("country", Text),
-    Column("phone", Text),
-    Column("website", Text),
+    *_texts("country", "phone", "website"),
 )
 
 categories = Table(
@@ -135,9 +131,7 @@ orders = Table(
     Column("required_on", Date, nullable=False),
     Column("shipped_at", _Moment),
     Column("freight", _Money, nullable=False),
-    Column("ship_name", Text),
-    Column("ship_region", Text),
-    Column("ship_country", Text),
+    *_texts("ship_name", "ship_region", "ship_country"),
 )
 
 order_lines = Table(

@@ -7,7 +7,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from reconcile.applying.budget import Budget
 from reconcile.mapping.model import Plan
 from sample_modern import schema
 from strangler.core.units import Share
+from tests.e2e.reconcile.beside import relaying
 from tests.e2e.running import running, url_in
 
 ROOT = Path(__file__).parents[3]
@@ -40,21 +40,9 @@ def plan(request, fresh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pla
 
 
 @contextmanager
-def relaying(plan: Plan) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=reconcile.relay, args=(plan,), kwargs={"stop": stop})
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
-@contextmanager
 def people(url: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
     """The shop's traffic generator, reads and writes."""
-    words = ["-m", "sample_legacy.traffic", "--url", url, "--rate", "60", "--seed", "11"]
+    words = ["-m", "sample_legacy.traffic", "--url", url, "--rate", "30", "--seed", "11"]
     process = subprocess.Popen([sys.executable, *words], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         yield process

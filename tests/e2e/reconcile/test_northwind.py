@@ -18,6 +18,7 @@ from reconcile.applying.budget import Budget
 from reconcile.mapping.model import Plan
 from reconcile.reports.report import Report
 from strangler.core.units import Share
+from tests.e2e.reconcile.beside import relaying
 from tests.northwind import source, target
 from tests.northwind.drift import KINDS, plant
 from tests.northwind.writer import write
@@ -37,18 +38,6 @@ def plan(request, fresh, tmp_path: Path) -> Plan:
     for name in ("mappings.yaml", "links.py"):
         shutil.copy(HERE / name, tmp_path)
     return reconcile.load(tmp_path / "mappings.yaml", {"OLD_DATABASE": f"sqlite:///{tmp_path}/northwind.db", "NEW_DATABASE": new})
-
-
-@contextmanager
-def relaying(plan: Plan) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=reconcile.relay, args=(plan,), kwargs={"stop": stop})
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 @contextmanager
