@@ -42,11 +42,15 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a batch. Keys without a fate are done; those of mappings in `stopped` are to be given back."""
+    """What became of a batch. Keys without a fate are done; those of mappings in `stopped` are to be given back.
+
+    `lost`: of the stopped ones, those whose connection was lost while a single key was applied.
+    """
 
     fates: Mapping[Place, Fate]
     stopped: Mapping[str, tuple[str, str]]  # mapping: its state, and why
     counts: Counts
+    lost: frozenset[str] = frozenset()
 
 
 def sort(courses: Iterable[Course], claimed: Iterable[Claimed]) -> list[Work]:
@@ -77,7 +81,8 @@ def run(works: Sequence[Work], apply: Apply, renew: Callable[[], None], patience
         if work.trouble is None:
             fates |= _fates(work, patience, draw)
     stopped = {work.course.name: _stopped(work.trouble) for work in works if work.trouble is not None}
-    return Outcome(fates, stopped, sum((work.applied.counts for work in works), Counts()))
+    lost = frozenset(work.course.name for work in works if len(work.claimed) == 1 and _lost(work.trouble))
+    return Outcome(fates, stopped, sum((work.applied.counts for work in works), Counts()), lost)
 
 
 def _fates(work: Work, patience: Patience, draw: Callable[[], float]) -> dict[Place, Fate]:
@@ -89,6 +94,10 @@ def _fates(work: Work, patience: Patience, draw: Callable[[], float]) -> dict[Pl
         each = work.claimed[key]
         found[each.place] = fail(patience, each.attempts, why, draw())
     return found
+
+
+def _lost(trouble: StranglerError | None) -> bool:
+    return bool(getattr(getattr(trouble, "__cause__", None), "connection_invalidated", False))
 
 
 def _stopped(error: StranglerError) -> tuple[str, str]:

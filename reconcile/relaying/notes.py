@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from reconcile.databases.clock import now
+from reconcile.databases.database import Database
 from reconcile.relaying.course import RUNNING
 from reconcile.relaying.stations import Station
-from reconcile.relaying.tables import PROGRESS
+from reconcile.relaying.tables import PROGRESS, ROGUE, SKIPPED
+
+_DAY = 86_400_000_000  # microseconds
+_KEPT = {ROGUE.c.last_at: 30 * _DAY, SKIPPED.c.at: 180 * _DAY}
 
 
 def write(station: Station, closed: Mapping[str, tuple[str, str]]) -> frozenset[str]:
@@ -27,6 +31,13 @@ def write(station: Station, closed: Mapping[str, tuple[str, str]]) -> frozenset[
         for name in sorted(free):
             _add(station, connection, name, *states[name], station.applied[name])
     return free
+
+
+def prune(database: Database) -> None:
+    """Forget what nobody will look at any more: rogue writes and skipped dead letters of long ago."""
+    with database.writing() as connection:
+        for moment, kept in _KEPT.items():
+            connection.execute(delete(moment.table).where(moment < now(database) - kept))
 
 
 def _held(connection: Connection) -> set[str]:

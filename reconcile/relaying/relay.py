@@ -24,7 +24,7 @@ from reconcile.relaying import batch, lease, notes
 from reconcile.relaying.contention import outlast
 from reconcile.relaying.course import Course
 from reconcile.relaying.lease import Claimed
-from reconcile.relaying.patience import Patience, idle_pause, resize
+from reconcile.relaying.patience import Fate, Patience, fail, idle_pause, resize
 from reconcile.relaying.pending import Claim, Collected, collect_within
 from reconcile.relaying.stations import Station, Stations
 from reconcile.reports.report import Counts
@@ -34,6 +34,7 @@ _LARGEST = 1000  # keys in a batch
 _AIM = 0.25  # seconds that a batch should take: short transactions, and nobody waits long behind it
 _LONGEST_TURN = 0.05  # seconds
 _NOTES = 1.0  # seconds between two notes, and two heartbeats
+_PRUNES = 3600.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,21 +180,28 @@ class Relay:
         courses = {course.name: course for course in station.courses}
         for name in {each.mapping for each in claimed} - outcome.stopped.keys():
             courses[name].succeed()
+        deadly = {name for name in outcome.lost if _answers(courses[name])}
         for name, (state, why) in outcome.stopped.items():
             pause = courses[name].stumble(state, why, instant)
             self._stations.refresh(courses[name])
-            station.unsettled.append(partial(outlast, partial(lease.release, station.database, token, [name], pause=pause)))
-        places = [each.place for each in claimed if each.mapping not in outcome.stopped]
-        station.unsettled.append(partial(outlast, partial(lease.settle, station.database, token, places, outcome.fates)))
-        done = Counter(mapping for mapping, key in places if (mapping, key) not in outcome.fates)
+            if name not in deadly:
+                station.unsettled.append(partial(outlast, partial(lease.release, station.database, token, [name], pause=pause)))
+        fates = {**outcome.fates, **{each.place: self._fate(each, outcome) for each in claimed if each.mapping in deadly}}
+        places = [each.place for each in claimed if each.mapping in deadly or each.mapping not in outcome.stopped]
+        station.unsettled.append(partial(outlast, partial(lease.settle, station.database, token, places, fates)))
+        done = Counter(mapping for mapping, key in places if (mapping, key) not in fates)
         self._finish(station)
         station.applied.update(done)
         return Step(
             done=done.total(),
             counts=outcome.counts,
-            fates={place: fate.state for place, fate in outcome.fates.items()},
+            fates={place: fate.state for place, fate in fates.items()},
             troubles={name: why for name, (_, why) in outcome.stopped.items()},
         )
+
+    def _fate(self, each: Claimed, outcome: batch.Outcome) -> Fate:
+        """Of a key that was alone when the connection was lost, while the database goes on answering: that was its own doing."""
+        return fail(self._patience, each.attempts, outcome.stopped[each.mapping][1], self._draw())
 
     def _finish(self, station: Station) -> None:
         """Settle what has been applied. What a failing database does not let us say now is said as soon as it can be."""
@@ -202,13 +210,27 @@ class Relay:
             del station.unsettled[0]
 
     def _note(self, station: Station) -> None:
-        """Once a second: a heartbeat, and how things stand."""
+        """Once a second: a heartbeat, and how things stand; once an hour, what is long past is forgotten."""
         if self._clock() >= station.notes_at:
             station.notes_at = self._clock() + _NOTES
             if station.courses:
                 beat(station.database)
             for name in outlast(partial(notes.write, station, self._stations.troubles)):
                 del station.applied[name]
+        if self._clock() >= station.prunes_at:
+            station.prunes_at = self._clock() + _PRUNES
+            outlast(partial(notes.prune, station.database))
+
+
+def _answers(course: Course) -> bool:
+    """Whether both databases of a course take a question."""
+    try:
+        for database in (course.pair.source.database, course.pair.target.database):
+            with database.reading() as connection:
+                connection.execute(text("SELECT 1"))
+    except DatabaseError:
+        return False
+    return True
 
 
 def _hurry(connection: Connection) -> None:

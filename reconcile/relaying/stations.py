@@ -50,6 +50,7 @@ class Station:
         listeners: by feed; a feed is only there if all who listen to it are open.
         ownerships: of every mapping that listens, as they were when it was opened.
         notes_at: when to beat, and to note how things stand, the next time (on the relay's own clock, in seconds).
+        prunes_at: when to forget what is long past.
         unsettled: batches that were applied, and could not be settled.
     """
 
@@ -58,6 +59,7 @@ class Station:
     ownerships: Mapping[str, Ownership] = field(default_factory=dict)
     courses: tuple[Course, ...] = ()
     notes_at: float = 0.0
+    prunes_at: float = 0.0
     resumes_at: float = 0.0
     troubles: int = 0
     unsettled: list[Callable[[], object]] = field(default_factory=list)

@@ -9,6 +9,7 @@ from sqlalchemy import event, insert, select, text, update
 
 from reconcile.capturing.install import install
 from reconcile.capturing.tables import OUTBOX
+from reconcile.databases import clock
 from reconcile.databases.database import opened
 from reconcile.owning import ownership
 from reconcile.relaying import batch, dead
@@ -16,7 +17,7 @@ from reconcile.relaying.crew import run as run_crew
 from reconcile.relaying.patience import Patience
 from reconcile.relaying.pending import enqueue
 from reconcile.relaying.status import status
-from reconcile.relaying.tables import PENDING
+from reconcile.relaying.tables import PENDING, ROGUE, SKIPPED
 from strangler.core.errors import UsageError
 from tests.unit.reconcile.relaying import Families, drain
 
@@ -201,6 +202,31 @@ def test_a_connection_that_is_lost_in_the_middle_of_a_batch_loses_nothing(famili
     assert families.waiting() == {}
 
 
+def test_a_key_that_drops_the_connection_every_time_is_a_dead_letter_at_last_and_the_others_go_on(families, dialect):
+    if dialect == "sqlite":
+        pytest.skip("SQLite is a file: it has no connection to lose")
+    families.write(*(f"INSERT INTO parent VALUES ({key}, 'p{key}', '1')" for key in range(1, 6)))
+
+    def end(connection, cursor, statement, parameters, *rest):
+        if statement.lstrip().upper().startswith("INSERT INTO PARENTS") and "p3" in str(parameters):
+            with connection.connection.cursor() as own:
+                own.execute(_SESSION[dialect])
+                (session,) = own.fetchone()
+            with families.new.connect() as other:
+                other.execute(text(_END[dialect].format(session)))
+
+    with families.relay(patience=Patience(pause=0.0, attempts=2)) as relay:
+        (station,) = relay._stations.look(0.0)
+        event.listen(station.courses[0].pair.target.database.engine, "before_cursor_execute", end)
+        for _ in range(30):
+            relay.step()
+            _hasten(relay)
+            _make_due(families)
+    assert families.waiting() == {("parents", "[3]"): "dead"}
+    assert [key for key, *_ in families.parents] == [1, 2, 4, 5]
+    assert "given up after 2 attempts" in dead.list(families.plan)[0].error
+
+
 def test_an_emptied_source_halts_its_mapping_and_says_why(families):
     families.write(*(f"INSERT INTO parent VALUES ({key}, 'p{key}', '1')" for key in range(1, 101)))
     families.settle()
@@ -340,6 +366,22 @@ def test_a_relay_that_was_stopped_at_its_notes_holds_nobody_up(families):
         drain(relay)
     (found, _) = status(families.plan).mappings
     assert found.applied == 1
+
+
+def test_what_is_long_past_is_forgotten(families):
+    with families.relay() as relay:
+        relay.step()
+    with families.database() as database, database.writing() as connection:
+        instant = connection.execute(select(clock.now(database))).scalar_one()
+        for key, days in (("[1]", 1), ("[2]", 200)):
+            at = instant - days * 86_400_000_000
+            row = {"mapping": "parents", "key": key}
+            connection.execute(insert(ROGUE).values(**row, writes=1, origin="", first_at=at, last_at=at))
+            connection.execute(insert(SKIPPED).values(**row, error="", reason="why not", at=at))
+    families.settle()
+    with families.old.connect() as connection:
+        assert connection.execute(select(ROGUE.c.key)).scalars().all() == ["[1]"]
+    assert [each.key for each in dead.skipped(families.plan)] == ["[1]"]
 
 
 def test_a_late_relay_writes_only_what_is_true_by_then(families):
