@@ -143,7 +143,9 @@ def compare(title: str, mine: list[str], other: list[str] | None, rounds: int, c
         f"{max(run.memory for run in ours):.0f} MiB, {document['rows_read']:,} rows fetched "
         f"({document['rows_read'] / (2 * rows):.2%})"
     )
-    if others:
+    if any(run.code not in (0, 1) or (not run.output and found) for run in others):
+        print("  reladiff: failed")
+    elif others:
         ratio = statistics.median(two.seconds / one.seconds for one, two in zip(ours, others, strict=True))
         lines = sum(line[:1] in "+-" for line in others[-1].output.splitlines() if line)
         taken = statistics.median(run.seconds for run in others)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import md5
+from itertools import pairwise
 from math import ceil
 from typing import Any
 
@@ -94,7 +95,8 @@ class Reader:
         """Keys that cut a chunk of so many rows into about as many parts of the same size."""
         low, high = chunk.low, chunk.high
         if self._is_number and low and high and high[0] - low[0] <= _SPARSE * rows:  # no need to look
-            return [(low[0] + (high[0] - low[0]) * number // parts,) for number in range(1, parts)]
+            step = ceil((high[0] - low[0]) / parts)
+            return [(number,) for number in range(low[0] + step, high[0], step)]
         return self.every(chunk, max(2, ceil(rows / parts)))
 
     def every(self, chunk: Chunk, rows: int) -> list[Key]:
@@ -160,7 +162,11 @@ class Reader:
         return [found.get(number, Digest(0, self._nothing)) for number in range(len(chunks))]
 
     def _part(self, chunks: Sequence[Chunk]) -> Expression:
-        """The number of the part that a row is in, found by halves."""
+        """The number of the part that a row is in: counted where all are of one width, else found by halves."""
+        if self._is_number and (width := _width(chunks)):
+            start: Expression = literal_column(str((chunks[0].low or (0,))[0]))
+            divided = "DIV" if self.dialect == "mariadb" else "/"
+            return (self.side.key[0].op("-")(start)).op(divided)(literal_column(str(width)))
 
         def find(first: int, last: int) -> Expression:
             if first == last:
@@ -226,6 +232,17 @@ class Reader:
         if isinstance(value, bytes):
             value = md5(value, usedforsecurity=False).hexdigest()
         return Digest(rows, str(value), int(length), sure=rows == made and value is not None)
+
+
+def _width(chunks: Sequence[Chunk]) -> int | None:
+    """How many numbers each of these adjacent chunks holds, the last at most; None if that is not the same for all."""
+    lows = [chunk.low[0] for chunk in chunks if chunk.low]
+    widths = {after - before for before, after in pairwise(lows)}
+    high = chunks[-1].high
+    if len(lows) < len(chunks) or high is None or len(widths) != 1:
+        return None
+    width = int(widths.pop())
+    return width if high[0] - lows[-1] <= width else None
 
 
 def _marked(mark: Any) -> object:

@@ -1,11 +1,13 @@
 """How chunks are cut, sized and put together again. Pure."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconcile.comparing.buckets import differing, digits
-from reconcile.comparing.digests import Digest
+from reconcile.comparing.digests import Digest, _width
 from reconcile.comparing.narrowing import Leaf, grouped, merge, split
 from reconcile.comparing.scan import sized
 from reconcile.databases.chunk import Chunk
@@ -39,6 +41,23 @@ def test_merged_leaves_cover_the_same_keys_and_stay_small(steps):
         assert any((number,) in leaf.chunk for leaf in merged) == any((number,) in leaf.chunk for leaf in leaves)
     assert sum(leaf.rows for leaf in merged) == sum(leaf.rows for leaf in leaves)
     assert all(leaf.rows <= 2048 for leaf in merged)
+
+
+@pytest.mark.parametrize(
+    ("lows", "high", "expected"),
+    [
+        ([0, 10, 20], 30, 10),
+        ([-5, 0, 5], 8, 5),  # the last is shorter
+        ([0, 10, 20], 31, None),  # or longer
+        ([0, 10, 21], 30, None),
+        ([None, 10, 20], 30, None),
+        ([0, 10, 20], None, None),
+        ([0], 10, None),
+    ],
+)
+def test_parts_of_one_width_are_known_as_such(lows, high, expected):
+    ends = [None if low is None else (low,) for low in [*lows, high]]
+    assert _width([Chunk(low, up) for low, up in pairwise(ends)]) is expected
 
 
 def test_parts_that_differ_are_read_in_groups_that_fit():
