@@ -281,7 +281,7 @@ def reconcile(
 
     Args:
         chunk_rows: at most; without it, what suits the strategy.
-        strategy: records, hashes, text, sums or rows; without it the cheapest that can tell.
+        strategy: records, hashes, joined, text, sums or rows; without it the cheapest that can tell.
         accept_normalisation: rows that differ only in how texts write the same (composed letters, blanks at the end) are no
             drift.
         patience: how long to wait for rows that are being written; without it, `stuck_after` is the file's.

@@ -53,7 +53,7 @@ def _ways(found: Examined) -> Iterator[str]:
 @options.mappings
 @options.file
 @options.chunk
-@click.option("--strategy", help="How: records, hashes, text, sums or rows; by itself the cheapest that can tell.")
+@click.option("--strategy", help="How: records, hashes, joined, text, sums or rows; by itself the cheapest that can tell.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="At most so many rows a second.")
 @click.option(
     "--incremental", is_flag=True, help="Only what was captured since the last clean pass; that says less than a full one."
