@@ -1,18 +1,20 @@
 """Whatever dies, nothing is lost, nothing comes back, and nothing stays as it was.
 
-    python -m benchmarks.chaos [--dialect postgresql] [--target mariadb] [--kills 200] [--seed 42]
+    python -m benchmarks.chaos [--dialect postgresql] [--target mariadb] [--kills 200] [--seed 42] [--fault read-before-lock]
 
 Four writers (`producer`) change a captured database. Two relays copy it, and in the first half of the time a backfill does, too:
 each a `python -m reconcile` of its own, with leases of four seconds. They are killed in the middle of what they do and started
 again, or stopped for longer than their lease and then continued; connections are cut; and the servers are killed and started.
 Then the writers end and the relays come to rest. The new side must then be what the writers' ledgers say, the outbox and the
-keys that wait must be gone, and `reconcile` must say clean. Exit code 3 if not. Servers are our own, started from what is
+keys that wait must be gone, and `reconcile` must say clean. Exit code 3 if not; with a fault (`faults`) planted in the processes,
+that is what must come of it. Servers are our own, started from what is
 installed; PostgreSQL's runs with fsync off, which a killed process does not notice.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -32,6 +34,7 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 import reconcile
+from benchmarks.faults import FAULTS
 from benchmarks.producer import MAPPINGS, NEW, OLD, Books, Writer, engine, replay, rows
 from reconcile.applying import deletions
 from reconcile.databases.database import opened
@@ -41,17 +44,26 @@ DIALECTS = ("sqlite", "postgresql", "mariadb")
 LEASE = 4.0  # seconds
 QUIET_SECONDS = 60.0
 _WRITERS, _ACCOUNTS, _PAUSE = 4, 30, 0.12
+_LINGERING = 10.0  # seconds
 _LATEST_BACKFILL = 90.0  # seconds after the last harm
 _ROOT = Path(__file__).parents[1]
 _SERVERS = {"postgresql": postgresql, "mariadb": mariadb}
 _CHILD = f"""
-import faulthandler, signal, sys
+import faulthandler, os, pathlib, signal, sys
 from functools import partial
 from reconcile.backfilling import course
 from reconcile.cli.main import main
 from reconcile.relaying import relay
 faulthandler.register(signal.SIGUSR1)
-course.Lease, relay.Patience = partial(course.Lease, seconds={LEASE}), partial(relay.Patience, lease={LEASE})
+if fault := sys.argv.pop(1):
+    from benchmarks.faults import plant
+    plant(fault)
+make, look = partial(course.Lease, seconds={LEASE}), relay.Relay._round
+def begin(then, *given, **named):
+    pathlib.Path(os.environ["CHAOS"], str(os.getpid())).touch()
+    return then(*given, **named)
+course.Lease, relay.Relay._round = partial(begin, make), lambda self, station: begin(look, self, station)
+relay.Patience = partial(relay.Patience, lease={LEASE})
 sys.exit(main(sys.argv[1:]))
 """
 _ALL = ("--max-deletes", "1000000", "--max-delete-share", "100%")
@@ -75,16 +87,27 @@ class Hand:
     """One process: what it runs, since when, and until when it is stopped. Times are of the monotonic clock, in seconds."""
 
     arguments: tuple[str, ...]
+    fault: str = ""
     process: subprocess.Popen[bytes] | None = None
     since: float = 0.0
     asleep: float | None = None
+    mark: Path | None = None
     wanted: bool = True
 
     def start(self, folder: Path, clock: float) -> None:
         with (folder / "said").open("ab") as said:
-            command = (sys.executable, "-c", _CHILD, *self.arguments)
-            self.process = subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-        self.since, self.asleep = clock, None
+            command = (sys.executable, "-c", _CHILD, self.fault, *self.arguments)
+            environment = {**os.environ, "CHAOS": str(folder)}
+            self.process = subprocess.Popen(
+                command, cwd=_ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+            )
+        self.since, self.asleep, self.mark = clock, None, folder / str(self.process.pid)
+        self.mark.unlink(missing_ok=True)  # of an earlier process with this number
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it is at its work: it says so by a file with its number."""
+        return self.mark is not None and self.mark.exists()
 
     def send(self, number: signal.Signals) -> None:
         if self.process is not None:
@@ -125,10 +148,12 @@ class Chaos:
     Args:
         servers: by dialect, those of our own that may be killed.
         urls: of the old and the new database, which are empty.
+        fault: one of `faults`, which the processes then have.
     """
 
-    def __init__(self, folder: Path, servers: dict[str, Any], urls: dict[str, str], seed: int) -> None:
+    def __init__(self, folder: Path, servers: dict[str, Any], urls: dict[str, str], seed: int, fault: str = "") -> None:
         self._folder, self._servers, self._urls, self._draw = folder, servers, urls, random.Random(seed)
+        self._fault = fault
         self.file, self.result = folder / "mappings.yaml", Result()
         self.file.write_text(f"version: 1\ndatabases: {json.dumps(urls)}\nmappings:\n{MAPPINGS}")
         self._prepare()
@@ -136,8 +161,8 @@ class Chaos:
         self._writers = [Writer(urls["old"], path, number, seed, _PAUSE) for number, path in enumerate(ledgers)]
         self._ledgers = ledgers
         name = str(self.file)
-        self._relays = [Hand(("relay", "-c", name)) for _ in range(2)]
-        self._backfill = Hand(("backfill", "-c", name, "--chunk", "15", "--rate", "100", *_ALL))
+        self._relays = [Hand(("relay", "-c", name), fault) for _ in range(2)]
+        self._backfill = Hand(("backfill", "-c", name, "--chunk", "15", "--rate", "100", *_ALL), fault)
 
     def _prepare(self) -> None:
         for side, statements in (("old", OLD), ("new", NEW)):
@@ -153,10 +178,13 @@ class Chaos:
         with opened(plan.databases, "new") as (new,):
             for name in plan.names:
                 deletions.resume(new, name, 1_000_000)
+        if self._fault:
+            reconcile.backfill_all(plan)
         for writer in self._writers:
             writer.start()
         try:
             self._harm(kills, seconds)
+            self._linger()
         finally:
             for writer in self._writers:
                 writer.stop.set()
@@ -175,7 +203,7 @@ class Chaos:
         """A harm at a time, as often as somebody is there to suffer it; the first half of them, or more, beside a backfill."""
         number, due, restart = 0, time.monotonic() + 1.5, self._draw.randrange(3, 6)
         end = due + seconds
-        while number < kills or (not self.result.backfilled and time.monotonic() < due + _LATEST_BACKFILL):
+        while number < kills or (not self._backfill_is_over and time.monotonic() < due + _LATEST_BACKFILL):
             self._tend()
             kills = kills if time.monotonic() < end else number
             if time.monotonic() < due:
@@ -187,10 +215,24 @@ class Chaos:
                     click.echo(f"{number:4} {act.__name__.strip('_').replace('_', ' ')}", err=True)
                     self.result.done[act.__name__.strip("_")] += 1
                 due = time.monotonic() + self._draw.uniform(0.02, 0.5)
-            self._backfill.wanted = number < kills / 2 or not self.result.backfilled
+            self._backfill.wanted = number < kills / 2 or not self._backfill_is_over
+            if self._fault and not self._backfill.wanted:
+                self._backfill.end(signal.SIGKILL)
+
+    @property
+    def _backfill_is_over(self) -> bool:
+        """With a fault there was one before, and there must be none at last: it would mend whatever a relay has lost."""
+        return self.result.backfilled or bool(self._fault)
+
+    def _linger(self) -> None:
+        """What a fault did to rows that change no more is seen when all have been at work together for a while."""
+        end = time.monotonic() + _LINGERING * bool(self._fault)
+        while time.monotonic() < end:
+            self._tend()
+            time.sleep(0.05)
 
     def _choose(self) -> Callable[[], bool]:
-        acts: dict[Callable[[], bool], int] = {self._kill_relay: 8, self._kill_backfill: 3, self._stop_relay: 2}
+        acts: dict[Callable[[], bool], int] = {self._kill_relay: 8, self._kill_backfill: 3, self._stop_relay: 4}
         acts |= {self._stop_backfill: 1, self._cut_connections: 3}
         return self._draw.choices(list(acts), list(acts.values()))[0]
 
@@ -231,9 +273,8 @@ class Chaos:
         return hand is not None
 
     def _at_work(self, hands: tuple[Hand, ...]) -> Hand | None:
-        """One that has been there for long enough to have begun, and is awake."""
-        clock = time.monotonic()
-        found = [hand for hand in hands if hand.process is not None and hand.asleep is None and clock > hand.since + 0.8]
+        """One that has begun, and is awake: to kill those that are still being loaded would show nothing."""
+        found = [hand for hand in hands if hand.process is not None and hand.asleep is None and hand.has_begun]
         return self._draw.choice(found) if found else None
 
     def _cut_connections(self) -> bool:
@@ -263,7 +304,7 @@ class Chaos:
 
     def _rest(self) -> None:
         """Until the relays have nothing left, or too long."""
-        self._backfill.end(signal.SIGTERM)
+        self.result.backfilled |= self._backfill.end(signal.SIGTERM) == 0
         self._backfill.wanted, began = False, time.monotonic()
         waits = self._waits()
         while waits and time.monotonic() < began + QUIET_SECONDS:
@@ -273,7 +314,7 @@ class Chaos:
         self.result.quiet = time.monotonic() - began
         if waits:
             self._look_around()
-        if not self.result.backfilled:
+        if not self._backfill_is_over:
             self.result.wrong.append("the backfill did not come to its end")
         self.result.wrong += [f"does not come to rest: {each}" for each in waits[:5]]
 
@@ -329,9 +370,18 @@ class Chaos:
                 yield from (f"{side}.{table}: {row} should not be there" for row in sorted(extra)[:5])
 
 
-def run(folder: Path, servers: dict[str, Any], urls: dict[str, str], *, kills: int, seed: int, seconds: float = 3600.0) -> Result:
+def run(
+    folder: Path,
+    servers: dict[str, Any],
+    urls: dict[str, str],
+    *,
+    kills: int,
+    seed: int,
+    seconds: float = 3600.0,
+    fault: str = "",
+) -> Result:
     """Do it all in `folder`. After so many seconds there are no more kills."""
-    return Chaos(folder, servers, urls, seed).run(kills, seconds)
+    return Chaos(folder, servers, urls, seed, fault).run(kills, seconds)
 
 
 def _database(stack: ExitStack, servers: dict[str, Any], dialect: str, folder: Path, side: str) -> str:
@@ -355,7 +405,8 @@ def _database(stack: ExitStack, servers: dict[str, Any], dialect: str, folder: P
 @click.option("--kills", type=click.IntRange(1), default=200, show_default=True)
 @click.option("--seconds", type=click.FloatRange(1), default=3600.0, help="No more kills after so long.")
 @click.option("--seed", type=int, help="Of all draws; a new one each time if it is not given.")
-def main(dialect: str, target: str | None, kills: int, seconds: float, seed: int | None) -> None:
+@click.option("--fault", type=click.Choice(list(FAULTS)), default="", help="Make this mistake: it must be found.")
+def main(dialect: str, target: str | None, kills: int, seconds: float, seed: int | None, fault: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers of our own end, too
     seed = random.randrange(10**6) if seed is None else seed
     began = time.monotonic()
@@ -363,9 +414,10 @@ def main(dialect: str, target: str | None, kills: int, seconds: float, seed: int
         folder, servers = Path(name), dict[str, Any]()
         sides = {"old": dialect, "new": target or dialect}
         urls = {side: _database(stack, servers, each, folder, side) for side, each in sides.items()}
-        result = run(folder, servers, urls, kills=kills, seed=seed, seconds=seconds)
+        result = run(folder, servers, urls, kills=kills, seed=seed, seconds=seconds, fault=fault)
     harms = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(result.done.items()))
-    click.echo(f"{dialect} to {target or dialect}, seed {seed}: {harms}, in {time.monotonic() - began:.0f} s")
+    planted = f", {fault}" if fault else ""
+    click.echo(f"{dialect} to {target or dialect}, seed {seed}{planted}: {harms}, in {time.monotonic() - began:.0f} s")
     click.echo(f"  {result.committed:,} transactions committed, {result.broken:,} cut off; {result.accounts:,} accounts at last")
     click.echo(f"  at rest {result.quiet:.1f} s after the last; backfilled: {result.backfilled}")
     for fault in result.wrong:

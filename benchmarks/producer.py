@@ -42,6 +42,7 @@ MAPPINGS = """
     columns: {id: id, account_id: account, amount: amount}
 """
 RANGE, NAMES, _HOT = 1_000, 60, 3  # keys, names, and keys that are written most, of a writer
+_WHILE = 25  # transactions for which it is the same ones
 _DRIVERS = {"postgresql": "postgresql+psycopg", "mariadb": "mysql+pymysql", "sqlite": "sqlite"}
 Changes = list[tuple[str, int, list[Any] | None]]  # table, key, and the row's other columns; None if it goes
 
@@ -180,8 +181,14 @@ class Writer(threading.Thread):
         return next(key for key in iter(lambda: self._low + self._draw.randrange(RANGE - 1), None) if key not in rows)
 
     def _any(self, table: str) -> int | None:
-        """Every other time one of a few that change again and again, also while their last change is being copied."""
-        rows = sorted(getattr(self._books, table))[: _HOT if self._draw.random() < 0.5 else None]
+        """Every other time one of a few that change again and again, also while their last change is being copied.
+
+        After a while it is others: what was lost of a row that goes on changing is made up for by its next change.
+        """
+        rows = sorted(getattr(self._books, table))
+        if rows and self._draw.random() < 0.5:
+            start = self._serial // _WHILE * _HOT % len(rows)
+            rows = rows[start : start + _HOT]
         return self._draw.choice(rows) if rows else None
 
     def _open(self) -> Iterator[tuple[str, Changes]]:
