@@ -15,7 +15,7 @@ from reconcile.capturing.status import CaptureStatus
 from reconcile.capturing.status import status as capture_status
 from reconcile.comparing import history
 from reconcile.comparing.history import Passed
-from reconcile.databases.database import opened
+from reconcile.databases.database import Database, opened
 from reconcile.jobs.marks import gone_back
 from reconcile.jobs.strays import Strays, strays
 from reconcile.mapping.model import Plan
@@ -28,6 +28,7 @@ from strangler.core.errors import ConfigError, StranglerError
 T = TypeVar("T")
 
 _SIDES: tuple[Which, ...] = ("old", "new")
+_NEWEST = 10
 _WORST = ("missing", "changed", "unconfirmed", "paused", "installed")
 
 
@@ -153,14 +154,7 @@ class _Looks:
 
     def _looked_up(self, place: str, names: Iterable[str]) -> dict[str, _Passes]:
         with opened(self._plan.databases, place) as (database,):
-            return {
-                name: _Passes(
-                    history.latest(database, name),
-                    history.latest(database, name, full=True),
-                    history.latest(database, name, full=True, clean=True),
-                )
-                for name in names
-            }
+            return {name: _newest(database, name) for name in names}
 
     def _with_verdict(self, found: Standing) -> Standing:
         passes = self._passes.get(found.mapping, _Passes())
@@ -177,6 +171,17 @@ class _Looks:
             found, redefined=redefined, verdict=last.verdict, drifted=drifted, why=why, compared_at=instant - last.age
         )
         return found if full is None else replace(found, compared_all_at=instant - (last if full.id == last.id else full).age)
+
+
+def _newest(database: Database, name: str) -> _Passes:
+    """One question where the newest passes tell it all; what is older is asked for by itself."""
+    found = history.passes(database, name, limit=_NEWEST)
+    full = next((each for each in found if each.full), None)
+    clean = next((each for each in found if each.full and each.verdict is Verdict.CLEAN), None)
+    if len(found) == _NEWEST:
+        full = full or history.latest(database, name, full=True)
+        clean = clean or history.latest(database, name, full=True, clean=True)
+    return _Passes(found[0] if found else None, full, clean)
 
 
 def _since_begin(passed: Passed) -> float:

@@ -13,7 +13,7 @@ from reconcile.comparing import history
 from reconcile.comparing.history import PASS
 from reconcile.databases.clock import now
 from reconcile.databases.database import opened
-from reconcile.jobs import parts, turn
+from reconcile.jobs import look, parts, turn
 from reconcile.jobs.noticeboard import Noticeboard
 from reconcile.jobs.process import Part, run, tend
 from reconcile.jobs.tables import JOB
@@ -173,6 +173,14 @@ def test_what_changed_is_no_verdict_where_all_rows_were_found_to_differ_meanwhil
         record.finish(clean, followed.plan.mapping("things").definition)
     (found,) = reconcile.standings(followed.plan)
     assert found.status.state is DataState.DRIFT
+
+
+def test_a_clean_pass_is_remembered_however_many_were_made_since(followed, monkeypatch):
+    monkeypatch.setattr(look, "_NEWEST", 2)
+    for _ in range(3):
+        assert reconcile.reconcile(followed.plan, "things", incremental=True).clean
+    (found,) = reconcile.standings(followed.plan)
+    assert (found.rests_on_all, found.compared_all_at < found.compared_at) == (True, True)
 
 
 def test_a_mapping_that_was_changed_since_is_unknown_until_it_is_compared(followed):
