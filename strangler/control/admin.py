@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 from strangler.config.keyfile import ADMIN_TOKEN
 from strangler.control import route_metrics, totals
 from strangler.control.climb import Climb
-from strangler.control.evidence import Evidence
+from strangler.control.gathering.evidence import Evidence
 from strangler.control.keeper import Keeper
 from strangler.control.lifeline import Settings
 from strangler.control.line import Line

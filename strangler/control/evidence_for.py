@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from strangler.control import data_document, probe, sums
+from strangler.control.gathering.recorder import RECORDED
+from strangler.control.gathering.witness import OTHER
+from strangler.control.gathering.witnessed import SERVED
 from strangler.control.older import Older
-from strangler.control.recorder import RECORDED
-from strangler.control.witness import OTHER
-from strangler.control.witnessed import SERVED
 from strangler.core.data_status import DataStatus, known
 from strangler.core.errors import DatabaseError
 from strangler.core.flip import Flip

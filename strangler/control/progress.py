@@ -8,9 +8,9 @@ from pathlib import Path
 
 from strangler.control import data_document
 from strangler.control.flipping.spool import Spool
+from strangler.control.gathering.witnessed import SERVED
 from strangler.control.journal import Journal
 from strangler.control.tally import BUCKETS
-from strangler.control.witnessed import SERVED
 from strangler.core import progress as core
 from strangler.core import retire
 from strangler.core.data_status import known

@@ -13,9 +13,9 @@ from typing import Any
 
 from strangler.control import probe
 from strangler.control.evidence_for import Look, Probe
+from strangler.control.gathering.witnessed import SERVED
 from strangler.control.plain import judgement_as_json, place_as_json
 from strangler.control.tally import BUCKETS
-from strangler.control.witnessed import SERVED
 from strangler.core.errors import DatabaseError
 from strangler.core.flip import Flip, Place, climb, place_of
 from strangler.core.guard.evidence import Evidence

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from strangler.control import tally
-from strangler.control.witnessed import ARM_CELLS, BOUNDS, COMPARABLE, ERRORS, FAILURES, MICROSECONDS, SERVED
+from strangler.control.gathering.witnessed import ARM_CELLS, BOUNDS, COMPARABLE, ERRORS, FAILURES, MICROSECONDS, SERVED
 from strangler.core.guard.evidence import Failures, Latency
 from strangler.core.guard.latency import Histogram
 from strangler.core.model import Route, Side

@@ -22,15 +22,15 @@ import uvloop
 from strangler.config.keyfile import IDENTITY, REDACTION
 from strangler.control.access import AccessLog, open_log
 from strangler.control.cells import Region, board
-from strangler.control.courier import Courier
 from strangler.control.frames import Head
+from strangler.control.gathering.courier import Courier
+from strangler.control.gathering.sampler import Sampler
+from strangler.control.gathering.witness import Witness
+from strangler.control.gathering.witnessed import incarnation
 from strangler.control.lifeline import Settings, begin
 from strangler.control.line import Line
-from strangler.control.sampler import Sampler
 from strangler.control.tally import Tally
 from strangler.control.totals import LIFE
-from strangler.control.witness import Witness
-from strangler.control.witnessed import incarnation
 from strangler.core.changes import PLACES, Changes
 from strangler.core.decide import Table
 from strangler.core.errors import StranglerError, UsageError

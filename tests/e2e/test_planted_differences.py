@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from sample_modern.planted import known
-from strangler.control.witnessed import MICROSECONDS
+from strangler.control.gathering.witnessed import MICROSECONDS
 from strangler.core.ledger import Ledger
 from strangler.store.store import Store
 from tests.e2e.running import free_port, running, url_in

@@ -9,9 +9,9 @@ import pytest
 
 from strangler.control import data_document, tally
 from strangler.control.evidence_for import Look, judgements
+from strangler.control.gathering.recorder import RECORDED
+from strangler.control.gathering.witnessed import ARM_CELLS, COMPARABLE, ERRORS, FAILURES, SERVED, bucket
 from strangler.control.older import Older
-from strangler.control.recorder import RECORDED
-from strangler.control.witnessed import ARM_CELLS, COMPARABLE, ERRORS, FAILURES, SERVED, bucket
 from strangler.core.data_status import DataStatus, MappingStatus, encode
 from strangler.core.flip import Flip, Place
 from strangler.core.guard.evidence import Agreement, Covered, DataState, Evidence, Failures

@@ -13,9 +13,9 @@ from strangler.control import tally
 from strangler.control.evidence_for import judgements
 from strangler.control.flipping.hold import hold, resume
 from strangler.control.flipping.world import World
+from strangler.control.gathering.recorder import RECORDED
+from strangler.control.gathering.witnessed import ARM_CELLS, COMPARABLE, ERRORS, SERVED, bucket
 from strangler.control.ladder import EVERY, Ladder, interval
-from strangler.control.recorder import RECORDED
-from strangler.control.witnessed import ARM_CELLS, COMPARABLE, ERRORS, SERVED, bucket
 from strangler.core.flip import Flip, Place, place_of
 from strangler.core.guard.verdict import Judgement, Verdict
 from strangler.core.journal import LADDER, Entry, Kind

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from strangler.control.gathering.witnessed import SERVED
 from strangler.control.standings import Standing, Traffic, Unit, as_json, attention, next_step, split, standings, traffic
 from strangler.control.tally import BUCKETS, CELLS
-from strangler.control.witnessed import SERVED
 from strangler.core.guard.verdict import Verdict
 from strangler.core.model import Side
 from strangler.core.records import Batch

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from strangler.control.accounts import Accounts
-from strangler.control.comparators import Job
-from strangler.control.courier import Courier
 from strangler.control.frames import encode
-from strangler.control.postbox import Postbox
+from strangler.control.gathering.accounts import Accounts
+from strangler.control.gathering.comparators import Job
+from strangler.control.gathering.courier import Courier
+from strangler.control.gathering.postbox import Postbox
 from strangler.control.sockets import open_private
 
 

@@ -17,17 +17,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from strangler.config.keyfile import REDACTION
-from strangler.control import batches, findings
-from strangler.control.accounts import Accounts
-from strangler.control.batches import Readings
-from strangler.control.comparators import Comparators, Job
 from strangler.control.frames import Head
-from strangler.control.glances import Glances
+from strangler.control.gathering import batches, findings
+from strangler.control.gathering.accounts import Accounts
+from strangler.control.gathering.batches import Readings
+from strangler.control.gathering.comparators import Comparators, Job
+from strangler.control.gathering.glances import Glances
+from strangler.control.gathering.postbox import Postbox
+from strangler.control.gathering.recorder import Recorder
+from strangler.control.gathering.repeats import Repeats
+from strangler.control.gathering.second_looks import SecondLooks
 from strangler.control.lifeline import Settings
-from strangler.control.postbox import Postbox
-from strangler.control.recorder import Recorder
-from strangler.control.repeats import Repeats
-from strangler.control.second_looks import SecondLooks
 from strangler.core.errors import StranglerError
 from strangler.core.ledger import Ledger
 from strangler.core.model import Config

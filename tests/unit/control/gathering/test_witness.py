@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from strangler.control import totals, witnessed
+from strangler.control import totals
 from strangler.control.cells import WIDTH, Region, new_arena
-from strangler.control.pairs import unpack
-from strangler.control.tally import CELLS, CLASSES, FELL_BACK, UNANSWERED, Tally
-from strangler.control.witness import MOST_VERSIONS, Witness
-from strangler.control.witnessed import (
+from strangler.control.gathering import witnessed
+from strangler.control.gathering.pairs import unpack
+from strangler.control.gathering.witness import MOST_VERSIONS, Witness
+from strangler.control.gathering.witnessed import (
     ARM_CELLS,
     COMPARABLE,
     ERRORS,
@@ -22,13 +22,13 @@ from strangler.control.witnessed import (
     bucket,
     incarnation,
 )
+from strangler.control.tally import CELLS, CLASSES, FELL_BACK, UNANSWERED, Tally
 from strangler.core.jsonpath import parse_pattern
 from strangler.core.model import Adapt, AdaptResponse, Match, Route, Stage
 from strangler.core.observation import Observation
 from strangler.core.outcome import INTENDED, SKIPS
 from strangler.core.template import parse_template
-
-from .given import DIFFERENT, EXCHANGE, PAIR
+from tests.unit.control.given import DIFFERENT, EXCHANGE, PAIR
 
 ROUTE = Route(0, "shop", Match(parse_template("/shop/{id}")))
 

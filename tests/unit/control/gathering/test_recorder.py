@@ -8,18 +8,19 @@ from typing import Any
 
 import pytest
 
-from strangler.control import batches, totals
-from strangler.control.batches import Readings
+from strangler.control import totals
 from strangler.control.cells import Region, new_arena
-from strangler.control.recorder import Recorder
-from strangler.control.witness import Witness
+from strangler.control.gathering import batches
+from strangler.control.gathering.batches import Readings
+from strangler.control.gathering.recorder import Recorder
+from strangler.control.gathering.witness import Witness
 from strangler.core.errors import DatabaseError
 from strangler.core.model import Match, Retention, Route
 from strangler.core.template import parse_template
 from strangler.store.rows import Run
 from strangler.store.store import Store
+from tests.unit.control.given import DIFFERENT, PAIR
 
-from .given import DIFFERENT, PAIR
 from .test_batches import MISMATCH
 
 ROUTE = Route(0, "shop", Match(parse_template("/shop/{id}")))

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from strangler.control import repeats
-from strangler.control.repeats import WINDOW, Repeats
+from strangler.control.gathering import repeats
+from strangler.control.gathering.repeats import WINDOW, Repeats
 from strangler.core.outcome import Outcome
 from strangler.evidence.finding import Finding, request_of
+from tests.unit.control.given import PAIR
 
-from .given import PAIR
 from .test_batches import STRATUM
 
 FIRST = Finding(STRATUM, 10.0, True, Outcome.MISMATCH, request="a1")

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from math import log, log1p
 from typing import Any
 
-from strangler.control.courier import Courier
 from strangler.control.frames import encode
+from strangler.control.gathering.courier import Courier
 from strangler.core.decide import Decision
 from strangler.core.model import Config
 from strangler.core.recent import Looks, glimpse, looks

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from strangler.control import findings, pairs
 from strangler.control.frames import Frames, Head, encode
+from strangler.control.gathering import findings, pairs
+from strangler.control.gathering.ration import Ration
 from strangler.control.lifeline import begin
-from strangler.control.ration import Ration
 from strangler.core.errors import UsageError
 from strangler.core.model import Config, Route
 from strangler.core.observation import Pair

@@ -9,9 +9,9 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 
 from strangler.control.cells import Region
-from strangler.control.courier import Courier
-from strangler.control.pairs import seal
-from strangler.control.witnessed import (
+from strangler.control.gathering.courier import Courier
+from strangler.control.gathering.pairs import seal
+from strangler.control.gathering.witnessed import (
     AGAIN,
     AGAIN_EQUAL,
     AGAIN_QUEUE,

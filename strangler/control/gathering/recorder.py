@@ -13,8 +13,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from secrets import token_hex
 
-from strangler.control import batches, witnessed
-from strangler.control.batches import Readings
+from strangler.control.gathering import batches, witnessed
+from strangler.control.gathering.batches import Readings
 from strangler.core.errors import StranglerError
 from strangler.core.model import Retention
 from strangler.core.records import Batch

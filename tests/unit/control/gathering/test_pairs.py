@@ -5,11 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strangler.control.frames import FrameError, Frames, encode
-from strangler.control.pairs import pack, seal, unpack
+from strangler.control.gathering.pairs import pack, seal, unpack
 from strangler.core.model import Side
 from strangler.core.observation import Observation, Pair
-
-from .given import PAIR
+from tests.unit.control.given import PAIR
 
 LINES = st.binary().map(lambda line: line.replace(b"\n", b""))
 HEADERS = st.lists(st.tuples(st.binary(min_size=1).map(lambda name: name.replace(b"\n", b"-")), LINES)).map(tuple)

@@ -10,8 +10,8 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 
-from strangler.control import pairs
-from strangler.control.comparators import Job
+from strangler.control.gathering import pairs
+from strangler.control.gathering.comparators import Job
 from strangler.core.model import Config, Route, Upstream
 from strangler.core.observation import Pair
 from strangler.evidence.finding import Finding

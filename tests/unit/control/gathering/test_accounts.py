@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strangler.control.accounts import Accounts
+from strangler.control.gathering.accounts import Accounts
 
 
 def test_what_was_given_and_is_nowhere_is_lost() -> None:

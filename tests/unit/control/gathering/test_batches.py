@@ -3,12 +3,12 @@
 from collections import Counter
 from dataclasses import replace
 
-from strangler.control import batches
-from strangler.control.batches import MOST_EXAMPLES, Readings
-from strangler.control.findings import pack, unpack
 from strangler.control.frames import Frames, encode
-from strangler.control.ration import EVERY, FIRST, Ration
-from strangler.control.witnessed import ARM_CELLS, Witnessed
+from strangler.control.gathering import batches
+from strangler.control.gathering.batches import MOST_EXAMPLES, Readings
+from strangler.control.gathering.findings import pack, unpack
+from strangler.control.gathering.ration import EVERY, FIRST, Ration
+from strangler.control.gathering.witnessed import ARM_CELLS, Witnessed
 from strangler.core.difference import Kind
 from strangler.core.outcome import Outcome
 from strangler.core.records import Batch, Cause, Example, Stratum

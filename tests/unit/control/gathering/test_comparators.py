@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from strangler.control import findings, pairs
-from strangler.control.comparators import Comparators, Job
 from strangler.control.frames import Head
+from strangler.control.gathering import findings, pairs
+from strangler.control.gathering.comparators import Comparators, Job
 from strangler.core.model import Compare, Config, Match, Route, Upstream, Url
 from strangler.core.observation import Observation, Pair
 from strangler.core.template import parse_template
-
-from .given import PAIR
+from tests.unit.control.given import PAIR
 
 UPSTREAM = Upstream(Url("http", "127.0.0.1", 1))
 PLUGIN = """

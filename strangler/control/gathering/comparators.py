@@ -27,7 +27,7 @@ _AHEAD = 8  # pairs that one comparator has
 _AHEAD_BYTES = 2**20
 _QUEUE, _QUEUE_BYTES = 512, 8 * 2**20  # pairs and bytes that wait for a comparator before the links are told to wait
 _SLOWEST = 10.0  # seconds between two starts of what dies at once
-_MODULE = "strangler.control.comparator"
+_MODULE = "strangler.control.gathering.comparator"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from strangler.control import pairs
-from strangler.control.comparators import Job
-from strangler.control.second_looks import MOST, PER_SECOND, SecondLooks
+from strangler.control.gathering import pairs
+from strangler.control.gathering.comparators import Job
+from strangler.control.gathering.second_looks import MOST, PER_SECOND, SecondLooks
 from strangler.core.model import Config, Guard, Match, Route, Upstream, Url
 from strangler.core.observation import Pair
 from strangler.core.outcome import Outcome
 from strangler.core.template import parse_template
 from strangler.core.units import Seconds
 from strangler.evidence.finding import Finding
+from tests.unit.control.given import DIFFERENT
 
-from .given import DIFFERENT
 from .test_batches import MISMATCH, STRATUM
 
 ROUTE = Route(0, "shop", Match(parse_template("/shop/{id}")), data=("orders",), guard=Guard(max_lag=Seconds(0)))

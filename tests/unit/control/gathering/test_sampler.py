@@ -9,11 +9,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from strangler.control.accounts import Accounts
 from strangler.control.frames import Frames, encode
-from strangler.control.glances import MOST, Glances
-from strangler.control.postbox import Postbox
-from strangler.control.sampler import KIND, Sampler
+from strangler.control.gathering.accounts import Accounts
+from strangler.control.gathering.glances import MOST, Glances
+from strangler.control.gathering.postbox import Postbox
+from strangler.control.gathering.sampler import KIND, Sampler
 from strangler.core.decide import Table
 from strangler.core.records import Batch
 from strangler.core.redact.overall import strictest

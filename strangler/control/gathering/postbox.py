@@ -13,10 +13,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
-from strangler.control import sampler
-from strangler.control.accounts import Accounts
-from strangler.control.comparators import Job
 from strangler.control.frames import FrameError, Frames, Head
+from strangler.control.gathering import sampler
+from strangler.control.gathering.accounts import Accounts
+from strangler.control.gathering.comparators import Job
 
 
 class Postbox:

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from strangler.control.witnessed import JUDGED, Witnessed, judged_cell
+from strangler.control.gathering.witnessed import JUDGED, Witnessed, judged_cell
 from strangler.core.ledger import DEAD
 from strangler.core.noise.learn import WHOLE, Field
 from strangler.core.outcome import Lost
