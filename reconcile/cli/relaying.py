@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from reconcile.reports.standing import Standing
 
 EVERY = 5.0  # seconds between two lines of a relay that runs
+MOST_FATES = 20  # keys that are named; `dead list` and `status` have the others
+_FATES = {
+    "waiting": "cannot be written, and is tried again later and later",
+    "deferred": "waits for a row of another mapping",
+    "dead": "given up: `dead list` says why",
+}
 
 
 @click.command(help="Copy what is captured until Ctrl-C. Any number of relays may run at once; `strangler serve` runs one.")
@@ -41,6 +47,7 @@ class _Tally:
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet, self._told, self._shown, self._last = quiet, set[str](), time.monotonic(), 0
+        self._fates = set[tuple[str, str, str]]()
         self._counts = dict.fromkeys(("collected", "done", "inserted", "updated", "deleted", "unchanged"), 0)
 
     def __call__(self, step: Step) -> None:
@@ -50,10 +57,19 @@ class _Tally:
             if (line := f"{where}: {words}") not in self._told:
                 self._told.add(line)
                 click.echo(line, err=True)
+        for place, state in step.fates.items():
+            self._tell_fate(*place, state)
         done = self._counts["done"]  # heartbeats are collected all the time: that is no news
         if not self._quiet and done > self._last and time.monotonic() - self._shown >= EVERY:
             self._shown, self._last = time.monotonic(), done
             click.echo(self.line())
+
+    def _tell_fate(self, mapping: str, key: str, state: str) -> None:
+        """Once each: what waits may take minutes, and whoever looks on has to know for what."""
+        found = (mapping, key, state)
+        if state in _FATES and found not in self._fates and len(self._fates) < MOST_FATES:
+            self._fates.add(found)
+            click.echo(screen.as_typed(f"{mapping} {key}: {_FATES[state]}"), err=True)
 
     def line(self) -> str:
         return ", ".join(f"{count:,} {name}" for name, count in self._counts.items())

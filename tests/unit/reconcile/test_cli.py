@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, update
 
 import reconcile
 from reconcile.cli import data, main
+from reconcile.databases.database import opened
 from reconcile.relaying import pending
 from reconcile.relaying.tables import DEAD, PENDING
 
@@ -79,6 +80,17 @@ def test_a_backfill_waits_for_what_is_behind_as_the_command_says(type_, numbered
     code, _, err = type_("backfill", "--behind", "new", "SELECT 'x'", "1")
     assert (code, "gives no number" in err) == (2, True)
     assert type_("backfill", "--behind", "new", "SELECT 0", "1", "--rate", "0")[:2][0] == 0
+
+
+def test_a_relay_says_once_what_it_waits_for(type_, numbered):
+    type_("capture", "install")
+    type_("relay", "--until-idle")
+    numbered.new("CREATE TRIGGER refuse BEFORE INSERT ON things WHEN new.id = 77 BEGIN SELECT raise(ABORT, 'no'); END")
+    numbered.old("INSERT INTO thing VALUES (77, 'refused')")
+    assert type_("relay", "--once")[2] == "things [77]: cannot be written, and is tried again later and later\n"
+    with opened(numbered.plan.databases, "old") as (old,), old.writing() as connection:
+        connection.execute(update(PENDING).values(attempts=99, due_at=0))
+    assert type_("relay", "--once")[2] == "things [77]: given up: `python -m reconcile dead list` says why\n"
 
 
 def test_drift_is_planned_repaired_and_taken_back(type_, numbered):
