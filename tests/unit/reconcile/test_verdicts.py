@@ -333,6 +333,21 @@ def test_only_chunks_that_differ_are_read_row_by_row(numbered):
     assert (report.cost.rows, report.old_rows, report.new_rows) == (4, 10, 10)
 
 
+@pytest.mark.parametrize("way", ["joined", "text", "sums"])
+@pytest.mark.parametrize("step", [1, 1000], ids=["close", "far apart"])  # whether parts are cut by counting or by looking
+def test_of_few_differences_only_their_rows_are_read(world, way, step):
+    table = "(id INTEGER PRIMARY KEY, value TEXT);"
+    world.create(f"CREATE TABLE thing {table}", f"CREATE TABLE things {table}", MAPPING)
+    rows = [(number * step, f"value {number}") for number in range(3000)]
+    world.old("INSERT INTO thing VALUES (?, ?)", rows)
+    world.new("INSERT INTO things VALUES (?, ?)", rows)
+    world.new(f"UPDATE things SET value = 'x' WHERE id = {7 * step}; DELETE FROM things WHERE id = {1500 * step};")
+    world.new(f"INSERT INTO things VALUES ({2999 * step + 5}, 'y')")
+    report = world.reconcile(strategy=way)
+    assert report.counts == {Drift.CHANGED: 1, Drift.MISSING: 1, Drift.EXTRA: 1}
+    assert report.cost.rows == 4
+
+
 @pytest.mark.parametrize(
     ("options", "most"), [({"chunk_rows": 7, "strategy": "rows"}, 7), ({"chunk_rows": 100, "strategy": "text"}, 2048)]
 )
