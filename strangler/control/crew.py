@@ -14,7 +14,7 @@ from strangler.control.loop import Loop
 
 CALM = 30.0  # seconds of life after which a death is a first one again
 SLOWEST = 30.0  # seconds between two starts of what dies at once
-_START = 30.0  # seconds that a process gets until it says its first word
+_START = 30.0  # seconds without a word that a process gets until it serves: on a busy machine it has a lot to do at once
 _BYTES_PER_SECOND = 256 * 1024  # of a configuration, that even a busy worker takes in
 _LAST = 2.0  # seconds beyond the grace
 _LAST_OF_CONTROL = 10.0  # seconds to compare and store what the last worker left
@@ -66,7 +66,8 @@ class Crew:
     """All places.
 
     Args:
-        patience: seconds without a word, or without the acknowledgement that is due, after which a process is replaced.
+        patience: seconds without a word, or without the acknowledgement that is due, after which a process that has served is
+            replaced.
         bury: called with the number of a worker that has died, before its successor starts.
         changed: called when who serves what has changed.
         refused: called when a worker cannot use a revision, with the reason.
@@ -139,8 +140,8 @@ class Crew:
             child = place.child
             if child is None or self._stopping:
                 continue
-            if now - child.heard > self._patience:
-                self._replace(place, f"has not said a word for {self._patience:g} s")
+            if now - child.heard > (silence := self._silence(place)):
+                self._replace(place, f"has not said a word for {silence:g} s")
             elif place.revision < self.revision and now > place.due:
                 self._replace(place, f"has not taken up revision {self.revision}")
 
@@ -184,13 +185,15 @@ class Crew:
         except OSError as error:  # no process, no memory: later, perhaps
             self._again(place, f"{place.name} could not be started: {error.strerror}")
             return
-        place.child.heard += _START - self._patience
         self._brief(place)
+
+    def _silence(self, place: Place) -> float:
+        """Seconds without a word after which it is replaced."""
+        return self._patience if place.revision else max(self._patience, _START)
 
     def _brief(self, place: Place) -> None:
         assert place.child is not None
-        allowed = self._patience + len(self._body) / _BYTES_PER_SECOND
-        place.due = max(self._loop.now, place.child.heard) + allowed
+        place.due = self._loop.now + self._silence(place) + len(self._body) / _BYTES_PER_SECOND
         body = b"" if place.number == DATA else self._body  # it has files of its own
         place.child.send({"do": "serve", "revision": self.revision}, body)
 
