@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from strangler.core.errors import UnreachableError
 
 SILENCE = "nothing"
-START_SECONDS = 20.0
+START_SECONDS = 60.0  # on a machine that has a lot to do, too
 STOP_SECONDS = 5.0
 
 

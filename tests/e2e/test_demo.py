@@ -79,8 +79,8 @@ def left(folder: Path) -> list[str]:
     return found
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+def tell(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """The whole demo of the wheel, with others that begin beside it."""
     folder, kept = tmp_path_factory.mktemp("demo"), tmp_path_factory.mktemp("kept")
     strangler = wheel.install(tmp_path_factory.mktemp("fresh"))
     with begin(folder, strangler, "demo", "--seconds", "3", "--keep", kept) as process:
@@ -97,22 +97,26 @@ def interrupt(folder: Path, moment: str) -> None:
     """Begin a demo, end it as soon as it says `moment`, and see that it leaves nothing."""
     with begin(folder, sys.executable, "-m", "strangler", "demo") as process:
         assert process.stdout is not None
-        assert next((line for line in process.stdout if moment in line), None) is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if moment in line:
+                break
+        assert moment in said, said
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     assert process.returncode == 130
     assert left(folder) == []
 
 
-@pytest.mark.timeout(SECONDS + 60)
-def test_it_says_that_all_held_and_leaves_nothing_whatever_others_do(told: Told) -> None:
+def see_that_it_says_all_held_and_leaves_nothing(told: Told) -> None:
     assert told.code == 0, told.output
     assert "claims held." in told.output
     assert "NOT SO" not in told.output
     assert told.left == []
 
 
-def test_the_route_climbed_fell_and_climbed_to_the_top(told: Told) -> None:
+def see_that_the_route_climbed_fell_and_climbed_to_the_top(told: Told) -> None:
     journal = told.journal("read-product")
     live = [each for each in journal if each["kind"] == "live"]
     flips = [(each["before"], each["after"], each["weight"], each["actor"] == "ladder") for each in live]
@@ -120,7 +124,7 @@ def test_the_route_climbed_fell_and_climbed_to_the_top(told: Told) -> None:
     assert [each["kind"] for each in journal if each["kind"] in ("hold", "resume", "abandoned")] == ["hold", "resume"]
 
 
-def test_nothing_climbed_without_evidence_that_passed(told: Told) -> None:
+def see_that_nothing_climbed_without_evidence_that_passed(told: Told) -> None:
     ups = [each for each in told.journal() if each["kind"] == "intended" and each["after"] != "shadow"]
     assert {each["route"] for each in ups} == {"read-product", "pictures"}
     assert [each for each in ups if each["verdict"] != "pass" or each["forced"]] == []
@@ -130,19 +134,19 @@ def test_nothing_climbed_without_evidence_that_passed(told: Told) -> None:
         assert set(findings.values()) == {"pass"}
 
 
-def test_a_route_climbed_by_itself(told: Told) -> None:
+def see_that_a_route_climbed_by_itself(told: Told) -> None:
     ups = [each for each in told.journal("pictures") if each["kind"] == "live"]
     assert [(each["before"], each["after"]) for each in ups] == [("shadow", "canary"), ("canary", "modern")]
     assert {each["actor"] for each in ups} == {"ladder"}
 
 
-def test_every_intention_is_settled(told: Told) -> None:
+def see_that_every_intention_is_settled(told: Told) -> None:
     intended, live = ({each["flip"] for each in told.journal() if each["kind"] == kind} for kind in ("intended", "live"))
     assert intended
     assert intended == live
 
 
-def test_the_file_says_where_the_journal_ends(told: Told) -> None:
+def see_that_the_file_says_where_the_journal_ends(told: Told) -> None:
     routes = {route["name"]: route for route in yaml.safe_load((told.kept / "routes.yaml").read_text())["routes"]}
     assert {name: route.get("stage") for name, route in routes.items()} == {
         "pictures": "modern",
@@ -154,14 +158,14 @@ def test_the_file_says_where_the_journal_ends(told: Told) -> None:
     }
 
 
-def test_planted_differences_are_in_the_store_by_name(told: Told) -> None:
+def see_that_planted_differences_are_in_the_store_by_name(told: Told) -> None:
     causes = set(told.rows("strangler.db", "SELECT route, pattern, kind FROM strangler_causes"))
     assert ("search", "$.items[*].price", "type") in causes
     assert ("list-products", "$.items[*].sku", "missing") in causes
     assert any(route == "read-product" and kind == "header" for route, _, kind in causes)
 
 
-def test_both_databases_hold_the_same_at_the_end(told: Told) -> None:
+def see_that_both_databases_hold_the_same_at_the_end(told: Told) -> None:
     pairs = (
         (
             "SELECT cust_no, nm, pts FROM customer WHERE deleted = 0",
@@ -180,8 +184,23 @@ def test_both_databases_hold_the_same_at_the_end(told: Told) -> None:
         assert rows == sorted(told.rows("modern.db", new))
 
 
-def test_no_client_saw_a_failure(told: Told) -> None:
+def see_that_no_client_saw_a_failure(told: Told) -> None:
     records = [json.loads(line) for line in (told.kept / "access.log").read_text().splitlines()]
     assert len(records) > 1000
     assert [record for record in records if record["status"] >= 500] == []
     assert {"legacy", "modern"} <= {record["served_by"] for record in records if record["route"] == "read-product"}
+
+
+@pytest.mark.timeout(SECONDS + 60)
+def test_what_the_demo_claims_is_so(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One test, since the story takes a minute: with several, several processes that test would each tell it."""
+    told = tell(tmp_path_factory)
+    see_that_it_says_all_held_and_leaves_nothing(told)
+    see_that_the_route_climbed_fell_and_climbed_to_the_top(told)
+    see_that_nothing_climbed_without_evidence_that_passed(told)
+    see_that_a_route_climbed_by_itself(told)
+    see_that_every_intention_is_settled(told)
+    see_that_the_file_says_where_the_journal_ends(told)
+    see_that_planted_differences_are_in_the_store_by_name(told)
+    see_that_both_databases_hold_the_same_at_the_end(told)
+    see_that_no_client_saw_a_failure(told)
