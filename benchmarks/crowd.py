@@ -7,7 +7,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-SECONDS = 10.0  # that an answer may take
+SECONDS = 30.0  # that an answer may take
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-SECONDS = 30.0  # that anything may take on a busy machine
+SECONDS = 90.0  # that anything may take on a busy machine
 
 FILE = """version: 1
 listen: [{{address: "{listen}"}}]
