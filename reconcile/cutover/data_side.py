@@ -1,0 +1,108 @@
+"""What the traffic's half of a cutover asks of the data, in the order in which it asks:
+
+    with DataSide(plan, ("customers", "orders")) as data:
+        data.refusals("new")                     # lines; empty: it may go
+        data.rehearsal("new")                    # how it would go
+        data.prepare(deadline)                   # compares most of it before writers have to wait
+        # hold the writers, wait until what is in flight has ended
+        marker = data.mark()
+        data.waits_for(marker)                   # again and again, until 0
+        data.verify(deadline)                    # .ok
+        # keep the decision where a crash leaves it: from here on it goes forward
+        data.bump("new", token)                  # again after a crash, until it returns
+        # live, release
+
+Before the decision is kept, `revert(token)` makes sure that a `bump` with that token, by whoever is late, does nothing.
+Everything may be asked again after a crash, by another process; only a `Marker` is worth nothing in another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+
+from reconcile.cutover.values import Marker, Rehearsal, Verified
+from reconcile.mapping.model import Plan
+from reconcile.owning.ownership import Owner, Ownership
+
+
+class DataSide:
+    """The mappings that move together. Nothing is opened before the first question; `close`, or a `with`, closes it again.
+
+    A deadline is a moment on `time.monotonic`, in seconds. Every method may raise DatabaseError, and can then be asked again.
+    Methods block; they may be called from any one thread at a time.
+    """
+
+    def __init__(self, plan: Plan, names: tuple[str, ...]) -> None:
+        """Raises UsageError for a mapping that the plan does not have."""
+        self._plan = plan
+        self._names = tuple(name for name in plan.names if name in {plan.mapping(each).name for each in names})
+
+    def __enter__(self) -> DataSide:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the databases. Asking again opens them anew."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The mappings, in the order of the file."""
+        return self._names
+
+    def refusals(self, to: Owner) -> tuple[str, ...]:
+        """Everything that stands against moving the owner to this side, a line each, with what to do; empty if nothing does.
+
+        What a database does not let us find out is a line, too.
+        """
+        raise NotImplementedError
+
+    def rehearsal(self, to: Owner) -> Rehearsal:
+        """How it would go now. Writes nothing but heartbeats. Takes a few seconds at most."""
+        raise NotImplementedError
+
+    def prepare(self, deadline: float) -> Verified:
+        """Compare what was captured since the last clean pass, while writers go on: the less is left for `verify`.
+
+        What it finds differing is to be looked into before anybody is held. Optional; nothing rests on it.
+        """
+        raise NotImplementedError
+
+    def mark(self) -> Marker:
+        """Write a row through trigger and outbox of each owner's database, once the last write has ended.
+
+        Raises Refusal if it is not captured: then nothing else is.
+        """
+        raise NotImplementedError
+
+    def waits_for(self, marker: Marker) -> int:
+        """How many changes that were captured up to a marker are not settled; 0: the other side has everything.
+
+        Raises Refusal where waiting is no use: a dead letter, a relay that was halted.
+        """
+        raise NotImplementedError
+
+    def verify(self, deadline: float) -> Verified:
+        """Compare both sides on every key that changed since the last clean pass, or that somebody wrote on the wrong side.
+
+        Not ok if rows differ, if it is not known what changed, if somebody goes on writing, or at the deadline.
+        """
+        raise NotImplementedError
+
+    def bump(self, to: Owner, token: str) -> dict[str, Ownership]:
+        """Move the owner of all mappings to this side, in both databases, and say who owns them now.
+
+        `token` names this cutover (64 characters at most). With the same one it may be asked again, whatever was cut off and
+        by whom, also after a later cutover: it never moves anything twice. Raises Refusal if the token was reverted.
+        """
+        raise NotImplementedError
+
+    def owners(self) -> dict[str, tuple[Ownership, Ownership]]:
+        """What the old database says of each mapping, and what the new one says. They differ where a move was cut off."""
+        raise NotImplementedError
+
+    def revert(self, token: str) -> None:
+        """Nothing is to be moved by this token any more. Raises Refusal if something was: then it has to go on with `bump`."""
+        raise NotImplementedError
