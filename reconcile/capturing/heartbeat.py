@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from reconcile.capturing.tables import HEARTBEAT
 from reconcile.databases.clock import now
@@ -13,9 +13,14 @@ NAME = "capture"
 
 def beat(database: Database, name: str = NAME) -> int:
     """Beat once; returns the number of the beat. The row comes to be with the first one."""
-    here = HEARTBEAT.c.name == name
     with database.writing() as connection:
-        following = update(HEARTBEAT).where(here).values(beat=HEARTBEAT.c.beat + 1, at=now(database))
-        if not connection.execute(following).rowcount:
-            connection.execute(HEARTBEAT.insert().values(name=name, beat=1, at=now(database)))
-        return int(connection.execute(select(HEARTBEAT.c.beat).where(here)).scalar_one())
+        return beat_within(connection, database, name)
+
+
+def beat_within(connection: Connection, database: Database, name: str) -> int:
+    """The same, in an open transaction."""
+    here = HEARTBEAT.c.name == name
+    following = update(HEARTBEAT).where(here).values(beat=HEARTBEAT.c.beat + 1, at=now(database))
+    if not connection.execute(following).rowcount:
+        connection.execute(HEARTBEAT.insert().values(name=name, beat=1, at=now(database)))
+    return int(connection.execute(select(HEARTBEAT.c.beat).where(here)).scalar_one())

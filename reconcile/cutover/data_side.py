@@ -13,15 +13,19 @@
         # live, release
 
 Before the decision is kept, `revert(token)` makes sure that a `bump` with that token, by whoever is late, does nothing.
-Everything may be asked again after a crash, by another process; only a `Marker` is worth nothing in another one.
+Everything may be asked again after a crash, by another process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import TracebackType
 
+from reconcile.cutover import marker as markers
+from reconcile.cutover import move, objections, rehearsing, verification
+from reconcile.cutover.databases import Databases
+from reconcile.cutover.marker import Awaited
 from reconcile.cutover.values import Marker, Rehearsal, Verified
+from reconcile.cutover.verification import Time
 from reconcile.mapping.model import Plan
 from reconcile.owning.ownership import Owner, Ownership
 
@@ -35,8 +39,9 @@ class DataSide:
 
     def __init__(self, plan: Plan, names: tuple[str, ...]) -> None:
         """Raises UsageError for a mapping that the plan does not have."""
-        self._plan = plan
-        self._names = tuple(name for name in plan.names if name in {plan.mapping(each).name for each in names})
+        chosen = {plan.mapping(name).name for name in names}
+        self._databases = Databases(plan, tuple(name for name in plan.names if name in chosen))
+        self._awaited: tuple[Marker, Awaited] = (Marker(), Awaited())
 
     def __enter__(self) -> DataSide:
         return self
@@ -46,50 +51,53 @@ class DataSide:
 
     def close(self) -> None:
         """Let go of the databases. Asking again opens them anew."""
+        self._databases.close()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The mappings, in the order of the file."""
-        return self._names
+        return self._databases.names
 
     def refusals(self, to: Owner) -> tuple[str, ...]:
         """Everything that stands against moving the owner to this side, a line each, with what to do; empty if nothing does.
 
         What a database does not let us find out is a line, too.
         """
-        raise NotImplementedError
+        return objections.find(self._databases, to)
 
     def rehearsal(self, to: Owner) -> Rehearsal:
         """How it would go now. Writes nothing but heartbeats. Takes a few seconds at most."""
-        raise NotImplementedError
+        return rehearsing.rehearse(self._databases)
 
     def prepare(self, deadline: float) -> Verified:
         """Compare what was captured since the last clean pass, while writers go on: the less is left for `verify`.
 
         What it finds differing is to be looked into before anybody is held. Optional; nothing rests on it.
         """
-        raise NotImplementedError
+        return verification.prepare(self._databases, Time(deadline))
 
     def mark(self) -> Marker:
         """Write a row through trigger and outbox of each owner's database, once the last write has ended.
 
         Raises Refusal if it is not captured: then nothing else is.
         """
-        raise NotImplementedError
+        return markers.mark(self._databases)
 
     def waits_for(self, marker: Marker) -> int:
         """How many changes that were captured up to a marker are not settled; 0: the other side has everything.
 
         Raises Refusal where waiting is no use: a dead letter, a relay that was halted.
         """
-        raise NotImplementedError
+        if marker != self._awaited[0]:
+            self._awaited = (marker, Awaited())
+        return markers.waits(self._databases, marker, self._awaited[1])
 
     def verify(self, deadline: float) -> Verified:
         """Compare both sides on every key that changed since the last clean pass, or that somebody wrote on the wrong side.
 
         Not ok if rows differ, if it is not known what changed, if somebody goes on writing, or at the deadline.
         """
-        raise NotImplementedError
+        return verification.verify(self._databases, Time(deadline))
 
     def bump(self, to: Owner, token: str) -> dict[str, Ownership]:
         """Move the owner of all mappings to this side, in both databases, and say who owns them now.
@@ -97,12 +105,12 @@ class DataSide:
         `token` names this cutover (64 characters at most). With the same one it may be asked again, whatever was cut off and
         by whom, also after a later cutover: it never moves anything twice. Raises Refusal if the token was reverted.
         """
-        raise NotImplementedError
+        return move.move(self._databases, to, token)
 
     def owners(self) -> dict[str, tuple[Ownership, Ownership]]:
         """What the old database says of each mapping, and what the new one says. They differ where a move was cut off."""
-        raise NotImplementedError
+        return {name: self._databases.says(name) for name in self.names}
 
     def revert(self, token: str) -> None:
         """Nothing is to be moved by this token any more. Raises Refusal if something was: then it has to go on with `bump`."""
-        raise NotImplementedError
+        move.revert(self._databases, token)

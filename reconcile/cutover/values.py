@@ -32,10 +32,12 @@ class Marker:
     """A moment in the outbox of each database that owns: everything committed before it was written is captured before it.
 
     Attributes:
-        last: by database, the highest number that its outbox had given when the marker's own row was in it.
+        last: by database, the number of the marker's row in its outbox.
+        at: when that was, in µs on the database's clock.
     """
 
     last: Mapping[str, int] = field(default_factory=dict)
+    at: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
