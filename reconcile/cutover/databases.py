@@ -15,6 +15,7 @@ class Databases:
 
     def __init__(self, plan: Plan, names: tuple[str, ...]) -> None:
         self.plan, self.names = plan, names
+        self.prepared: set[str] = set()  # databases that are known to have the tables a move needs
         self._stack = ExitStack()
         self._open: dict[str, Database] = {}
         self._pairs: dict[str, Pair] = {}
@@ -23,6 +24,7 @@ class Databases:
         self._stack.close()
         self._open.clear()
         self._pairs.clear()
+        self.prepared.clear()
 
     def named(self, name: str) -> Database:
         """One of the plan's databases."""

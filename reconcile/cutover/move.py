@@ -30,7 +30,7 @@ def move(databases: Databases, to: Owner, token: str) -> dict[str, Ownership]:
     _refuse_odd(token)
     for mapping in _in_order(databases):
         gaining, losing = databases.side(mapping, to), databases.side(mapping, other(to))
-        _prepare(mapping.name, gaining, losing)
+        _prepare(databases, mapping.name, gaining, losing)
         after = _gain(gaining, standing(losing, mapping.name), mapping.name, to, token)
         _lose(losing, mapping, after)
     return {name: agreement(name, *databases.says(name)) for name in databases.names}
@@ -41,7 +41,7 @@ def revert(databases: Databases, token: str) -> None:
     _refuse_odd(token)
     for mapping in _in_order(databases):
         sides = [databases.side(mapping, side) for side in (OLD, NEW)]
-        _prepare(mapping.name, *sides)
+        _prepare(databases, mapping.name, *sides)
         for database in sides:
             _void(database, mapping.name, token)
 
@@ -55,10 +55,13 @@ def _in_order(databases: Databases) -> Sequence[Mapping]:
     return [databases.plan.mapping(name) for name in sorted(databases.names)]
 
 
-def _prepare(name: str, *databases: Database) -> None:
-    for database in databases:
-        ensure_tables(database)
-        tables.ensure(database, METADATA)
+def _prepare(databases: Databases, name: str, *sides: Database) -> None:
+    """Have the tables, once per open database, and a row to lock."""
+    for database in sides:
+        if database.name not in databases.prepared:
+            ensure_tables(database)
+            tables.ensure(database, METADATA)
+            databases.prepared.add(database.name)
         ensure_row(database, name)
 
 
