@@ -103,7 +103,8 @@ class DataSide:
         """Move the owner of all mappings to this side, in both databases, and say who owns them now.
 
         `token` names this cutover (64 characters at most). With the same one it may be asked again, whatever was cut off and
-        by whom, also after a later cutover: it never moves anything twice. Raises Refusal if the token was reverted.
+        by whom: it never moves anything twice. What is returned is another owner only if somebody moved them on since, by a
+        later cutover or by hand. Raises Refusal if the token was reverted.
         """
         return move.move(self._databases, to, token)
 
