@@ -68,7 +68,7 @@ def find(databases: Databases, to: Owner) -> tuple[str, ...]:
     except StranglerError as error:
         return ("; ".join(str(error).splitlines()),)
     lines = [line for standing in found for line in _against(databases, standing, to)]
-    return tuple(dict.fromkeys([*lines, *_unwritable(databases, to)]))
+    return tuple(dict.fromkeys([*lines, *_unwritable(databases)]))
 
 
 def _against(databases: Databases, standing: Standing, to: Owner) -> Iterator[str]:
@@ -130,10 +130,10 @@ def _states(status: CaptureStatus) -> set[str]:
     return {feed.state for feed in status.feeds} | {status.heart}
 
 
-def _unwritable(databases: Databases, to: Owner) -> Iterator[str]:
+def _unwritable(databases: Databases) -> Iterator[str]:
     """The side that gains must be a primary that takes writes from us; so must the other one, which is copied to."""
-    used = {databases.side(databases.plan.mapping(name), side).name: None for name in databases.names for side in (OLD, NEW)}
-    for name in used:
+    mappings = [databases.plan.mapping(name) for name in databases.names]
+    for name in dict.fromkeys(side for mapping in mappings for side in (mapping.source.database, mapping.target.database)):
         try:
             database = databases.named(name)
             if follows_another(database) or refuses_writes(database):
