@@ -339,6 +339,13 @@ def owners(plan: Plan, names: Iterable[str] = ()) -> dict[str, Ownership]:
     return {name: agreed(plan, name) for name in _chosen(plan, names)}
 
 
+def owners_said(plan: Plan, names: Iterable[str] = ()) -> dict[str, tuple[Ownership, Ownership]]:
+    """What the old database says of each mapping, and what the new one says. They differ in the middle of a cutover."""
+    from reconcile.owning.sides import said
+
+    return {name: said(plan, name) for name in _chosen(plan, names)}
+
+
 def settle_owner(plan: Plan, name: str, owner: str) -> Ownership:
     """Finish a move that was cut off, so that both databases say the same. Raises Refusal if they do: moving is a cutover."""
     from reconcile.owning.sides import settle
