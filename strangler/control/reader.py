@@ -19,6 +19,7 @@ from strangler.config.keyfile import IDENTITY
 from strangler.config.load import contents, sound
 from strangler.control import data_document
 from strangler.control.access import check_writable
+from strangler.control.cutover.record import record_of
 from strangler.control.flipping import by_hand
 from strangler.control.flipping.by_hand import Ruling
 from strangler.control.flipping.guard import guard
@@ -59,6 +60,7 @@ def read(
         check_certificates(config)
         if any(upstream.identity for upstream in config.upstreams.values()):
             IDENTITY.find(environ, config.folder)
+        record = record_of(path)
         if served is not None:
             ruling = _by_hand(World(path, environ, judge), data, config, served)
     except UsageError as error:
@@ -83,6 +85,8 @@ def read(
         "admin": astuple(config.admin.address),
         "admin.tls": astuple(config.admin.tls) if config.admin.tls else None,
         "held": _pack(kept.listen),
+        "moved": sorted(record.moved),
+        "hold": {"token": move.token, "routes": list(move.routes), "seconds": move.hold} if (move := record.move) else None,
     }, pickle.dumps(kept, pickle.HIGHEST_PROTOCOL)
 
 
