@@ -66,7 +66,10 @@ class DataSide:
         return objections.find(self._databases, to)
 
     def rehearsal(self, to: Owner) -> Rehearsal:
-        """How it would go now. Writes nothing but heartbeats. Takes a few seconds at most."""
+        """How it would go now. Writes nothing but heartbeats. Takes a few seconds at most.
+
+        Raises Refusal where that cannot be told (nothing is captured, it is not known what changed): `refusals` says why.
+        """
         return rehearsing.rehearse(self._databases)
 
     def prepare(self, deadline: float) -> Verified:
