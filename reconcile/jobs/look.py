@@ -17,7 +17,7 @@ from reconcile.comparing import history
 from reconcile.comparing.history import Passed
 from reconcile.databases.database import opened
 from reconcile.mapping.model import Plan
-from reconcile.owning.ownership import Ownership, agreement, standing
+from reconcile.owning.ownership import NEW, Ownership, agreement, standing
 from reconcile.relaying import status as relaying
 from reconcile.reports.report import Drift
 from reconcile.reports.standing import Standing
@@ -50,7 +50,8 @@ class _Looks:
 
     def standing(self, name: str) -> Standing:
         ownership = self._owners.get(name, Ownership())
-        found = Standing(name, owner=ownership.owner, epoch=ownership.epoch)
+        rests = ownership.owner == NEW and self._plan.mapping(name).back is None
+        found = Standing(name, owner=ownership.owner, epoch=ownership.epoch, rests=rests)
         found = self._with_verdict(self._with_backfill(self._with_relay(self._with_capture(found))))
         return replace(found, trouble=self._trouble.get(name, ""))
 

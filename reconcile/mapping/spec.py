@@ -172,7 +172,9 @@ MAPPING = Section(
     Field("columns", COLUMNS, "new column: where its value comes from", required=True),
     Field("back", BACK, "the way home after cutover"),
     Field("emit", text("an event type"), "capture also writes domain events of this type to the outbox"),
-    Field("one_way", choice("accepted"), "`accepted`: a cutover may go ahead although there is no way back, or not for everything"),
+    Field(
+        "one_way", choice("accepted"), "`accepted`: a cutover may go ahead although there is no way back, or not for everything"
+    ),
 )
 
 HTTP = Section(

@@ -6,6 +6,8 @@ import time
 from contextlib import contextmanager
 from threading import Event, Thread
 
+from sqlalchemy import Engine, event
+
 import reconcile
 from reconcile.capturing import install
 from reconcile.cutover.data_side import DataSide
@@ -94,3 +96,22 @@ def await_nothing(data, marker, seconds=20.0):
 def soon(seconds=20.0):
     """A deadline that only a broken test meets."""
     return time.monotonic() + seconds
+
+
+class Killed(BaseException):
+    """What ends a process."""
+
+
+@contextmanager
+def killed_before(database, beginning):
+    """The world ends when a statement that begins like this is about to be sent to a database."""
+
+    def look(connection, cursor, statement, *_):
+        if connection.engine.url.database == database.database and statement.startswith(beginning):
+            raise Killed
+
+    event.listen(Engine, "before_cursor_execute", look)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", look)

@@ -11,7 +11,7 @@ from reconcile.cutover.verification import Time, verify
 from reconcile.owning.ownership import Ownership
 from reconcile.relaying.patience import Patience
 from strangler.core.errors import Refusal
-from tests.unit.reconcile.cutovers import NAMES, Movers, soon
+from tests.unit.reconcile.cutovers import NAMES, Killed, Movers, killed_before, soon
 from tests.unit.reconcile.relaying import drain
 
 
@@ -212,3 +212,41 @@ def test_a_relay_that_is_late_writes_nothing_on_the_side_that_owns_by_now(movers
         drain(relay)
     assert movers.rows(movers.old, "parent")[0] == (1, "p1 of the new side", "1")
     movers.compare()
+
+
+def test_a_relay_turns_round_as_soon_as_both_databases_say_so(here):
+    """It looks again sooner than at other troubles: a move takes a moment only."""
+    now = 0.0
+    with here.data() as data, here.relay(clock=lambda: now) as relay:
+        assert relay.step().troubles == {}
+        with pytest.raises(Killed), killed_before(here.old.url, "UPDATE strangler_owner"):
+            data.bump("new", "first")
+        here.write_new("UPDATE children SET name = 'written on the new side' WHERE id = 1")
+        drain(relay)
+        assert "a move was cut off" in relay.step().troubles["children"]
+        assert here.rows(here.old, "child")[0] == (1, 1, "c1")
+        data.bump("new", "first")
+        now += 0.25
+        drain(relay)
+        assert relay.step().troubles == {}
+    assert here.rows(here.old, "child")[0] == (1, 1, "written on the new side")
+
+
+def test_somebody_who_writes_past_the_hold_is_found(here):
+    """Whoever looks at the clock is followed by a write, and by a relay that brings it over."""
+    here.write("UPDATE parent SET name = 'first' WHERE id = 1")
+    now, databases = 0.0, Databases(here.plan, NAMES)
+
+    def clock():
+        nonlocal now
+        now += 0.05
+        here.write(f"UPDATE parent SET name = 'at {now:.2f}' WHERE id = 1")
+        here.settle()
+        return now
+
+    verified = verify(databases, Time(2.0, clock, lambda seconds: None))
+    databases.close()
+    assert not verified.ok
+    (words,) = verified.words
+    assert words.startswith("parents: ")
+    assert "writing" in words

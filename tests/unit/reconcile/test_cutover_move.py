@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event
 from reconcile.cutover.data_side import DataSide
 from reconcile.owning.ownership import Ownership
 from strangler.core.errors import Refusal, UsageError
-from tests.unit.reconcile.cutovers import BOTH_WAYS, NAMES
+from tests.unit.reconcile.cutovers import BOTH_WAYS, NAMES, Killed
 from tests.unit.reconcile.relaying import Families
 
 OLD, NEW = Ownership("old", 1), Ownership("new", 2)
@@ -29,10 +29,6 @@ def families(fresh, dialect, tmp_path):
 def data(families):
     with DataSide(families.plan, NAMES) as found:
         yield found
-
-
-class Killed(BaseException):
-    """What ends a process."""
 
 
 @contextmanager

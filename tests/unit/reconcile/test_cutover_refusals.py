@@ -125,6 +125,8 @@ def test_what_has_no_way_back_moves_only_where_that_was_accepted(fresh, tmp_path
     assert left == 0
     with movers.relay() as relay:
         assert relay.step().troubles == {}
+    (rests,) = reconcile.standings(movers.plan, ["children"])
+    assert (rests.next, rests.status.why) == ("", "the new side owns it, and it has no way back: nothing is copied or compared")
     assert against(movers, "old", ("parents", "children")) == []
     movers.cut_over("old", "second")
     found = {each.mapping: each.known for each in reconcile.capture_status(movers.plan)}
