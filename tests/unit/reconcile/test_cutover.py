@@ -217,7 +217,7 @@ def test_a_relay_that_is_late_writes_nothing_on_the_side_that_owns_by_now(movers
 def test_a_relay_turns_round_as_soon_as_both_databases_say_so(here):
     """It looks again sooner than at other troubles: a move takes a moment only."""
     now = 0.0
-    with here.data() as data, here.relay(clock=lambda: now) as relay:
+    with here.data(("children",)) as data, here.relay(clock=lambda: now) as relay:
         assert relay.step().troubles == {}
         with pytest.raises(Killed), killed_before(here.old.url, "UPDATE strangler_owner"):
             data.bump("new", "first")
