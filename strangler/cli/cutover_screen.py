@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from strangler.cli.diffs_screen import indented, steps_table
@@ -59,11 +60,18 @@ def refused_screen(order: Order, done: Done, would: str = "refused") -> Iterator
     """Every reason, each on a line."""
     yield Text.assemble((f"{would}: ", "bold red"), (clean(f"cutover of {order.name} to the {order.to} side"), "bold"))
     for objection in done["objections"]:
-        yield Text.assemble(("  ✗ ", "bold red"), clean(objection))
+        yield _reason(objection)
     if would == "refused":
         yield Text("  nothing was begun, and nobody waited")
         back = " --back" if order.back else ""
         yield indented(steps_table([(clean(f"strangler cutover {order.name}{back} --dry-run"), "looks again")]))
+
+
+def _reason(words: str) -> Table:
+    """Its lines stand below each other, behind the mark."""
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_row(Text("  ✗", "bold red"), Text(clean(words)))
+    return table
 
 
 def ended_screen(order: Order, done: Done) -> Iterator[RenderableType]:

@@ -51,6 +51,11 @@ def not_ready(routes: Sequence[Route], to: str) -> Iterator[str]:
             yield f"{route.name}: stands at {place}: bring it to canary 100% first, so that modern has all of the reads"
 
 
+def reads(route: Route) -> bool:
+    """Whether a request with a method that is compared can match: others nobody has ever sent to both sides."""
+    return any(route.match.takes(method) for method in route.shadow.methods if method in SAFE_METHODS)
+
+
 def _where_they_are(names: Sequence[str], to: str, moved: Collection[str]) -> Iterator[str]:
     there = [name for name in names if (name in moved) is (to == NEW)]
     if len(there) == len(names):

@@ -211,7 +211,7 @@ class Course:
             return f"{world.path} has no route of {move.name} any more"
         reason = f"cutover to the {move.to} side" + (f": {move.reason}" if move.reason else "")
         order = Flipping(move.name, move.actor, move.flips[0].after.stage, reason=reason, force=move.forced, cutover=move.token)
-        done = flip(order, world)
+        done = flip(order, world, self._seen.judgements if self._seen is not None else None)
         if done.effect is Flipped.NOTHING:
             answer = world.take_up(world.read().real, "")  # whoever serves the file may not know who owns the data now
             if answer.outcome in (Outcome.REFUSED, Outcome.LATE):

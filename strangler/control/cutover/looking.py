@@ -12,7 +12,7 @@ from strangler.control.cutover.order import Order
 from strangler.control.flipping.draft import held, unmet
 from strangler.core import journal as core
 from strangler.core.cutover import Record
-from strangler.core.cutover_terms import goal, mappings_of, not_ready, objections
+from strangler.core.cutover_terms import goal, mappings_of, not_ready, objections, reads
 from strangler.core.errors import Refusal, StranglerError
 from strangler.core.flip import Flip, members
 from strangler.core.guard.verdict import Judgement
@@ -71,11 +71,15 @@ def _flips(order: Order, routes: tuple[Route, ...]) -> tuple[tuple[Flip, ...], l
 def _of_journal_and_guard(
     order: Order, hands: Hands, snapshot: Snapshot, config: Config, flips: tuple[Flip, ...]
 ) -> tuple[Mapping[str, Judgement], list[str]]:
-    """The way back asks neither: it only needs data that can go back."""
+    """The way back asks neither: it only needs data that can go back. The guard judges what reads: no write was compared."""
     climbing = [flip for flip in flips if flip.up]
     if not climbing:
         return {}, []
+    named = {route.name: route for route in config.routes}
+    reading = [flip for flip in climbing if reads(named[flip.route])]
     world, judgements, against = hands.world, dict[str, Judgement](), list[str]()
+    if not reading and not order.force:
+        against.append(f"{order.name}: no route of it reads, so nothing shows that modern does it right: --force --reason WHY")
     try:
         entries = world.journal(config, snapshot.real).entries()
         against += held(climbing, entries)
@@ -85,8 +89,8 @@ def _of_journal_and_guard(
     except StranglerError as error:
         against.append(f"what is held is not known: {error}")
     try:
-        judgements = dict(world.judge(config, climbing))
-        against += [] if order.force else unmet(climbing, judgements)
+        judgements = dict(world.judge(config, reading)) if reading else {}
+        against += [] if order.force else unmet(reading, judgements)
     except StranglerError as error:
         against += [] if order.force else [f"guard: {error}"]
     return judgements, against

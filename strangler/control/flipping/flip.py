@@ -7,7 +7,7 @@ changes that the guard looks at; else it is asked again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
 
@@ -22,15 +22,19 @@ from strangler.control.journal import Journal, JournalError
 from strangler.core.cutover import Record
 from strangler.core.errors import DatabaseError, Refusal, StranglerError, UnreachableError
 from strangler.core.flip import Flip
+from strangler.core.guard.verdict import Judgement
 from strangler.core.journal import Entry, Kind
 
 TRIES = 50  # an editor that saves between our look and our write, each time
 
 
-def flip(order: Order, world: World) -> Done:
+def flip(order: Order, world: World, judged: Mapping[str, Judgement] | None = None) -> Done:
     """Carry out an order. When this returns LIVE, no request is routed by the old table.
 
     What is still to be done then (`settlement.keep`: bring the journal into the store) can wait until people were told.
+
+    Args:
+        judged: what the guard has said to the cutover that this is a part of.
 
     Raises:
         Refused: the guard, a hold or the running proxy is against it; nothing has changed.
@@ -49,7 +53,7 @@ def flip(order: Order, world: World) -> Done:
             if not drafted.flips:
                 return Done(Effect.NOTHING, digest=snapshot.revision)
             journal = world.journal(drafted.config, snapshot.real)
-            drafted, against = _judged(order, world, drafted, journal)
+            drafted, against = _judged(order, world, replace(drafted, judgements=judged or {}), journal)
             if order.dry_run:
                 return Done(Effect.PLANNED, drafted.flips, judgements=drafted.judgements, objections=against)
             if against:

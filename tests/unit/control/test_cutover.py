@@ -90,6 +90,24 @@ class TestRefusals:
             cutover(order(force=True), run.hands)
         assert cutover(order(force=True, reason="known"), run.hands).effect is Effect.DONE
 
+    def test_the_guard_is_asked_for_what_reads_alone(self, run: Run) -> None:
+        path = run.folder / "routes.yaml"
+        path.write_text(path.read_text().replace("{path: /orders}", "{path: /orders, methods: [POST, PUT]}"))
+        run.world.verdicts["write"] = FAILED
+        assert cutover(order(), run.hands).effect is Effect.DONE
+        assert [flip.route for flip in run.world.judged] == ["read"]
+
+    def test_a_group_that_only_writes_has_no_evidence(self, run: Run) -> None:
+        path = run.folder / "routes.yaml"
+        text = path.read_text().replace("[GET]}", "[PUT]}")
+        path.write_text(text.replace("{path: /orders}", "{path: /orders, methods: [POST]}"))
+        assert "no route of it reads" in self.refused(run)
+        assert cutover(order(force=True, reason="tried by hand"), run.hands).effect is Effect.DONE
+
+    def test_what_the_guard_said_is_in_the_journal(self, run: Run) -> None:
+        cutover(order(), run.hands)
+        assert [(each.entry.verdict, each.entry.route) for each in run.world.history()] == [("pass", "read"), ("pass", "write")]
+
     def test_force_does_not_override_the_data(self, run: Run) -> None:
         run.refusals = ["orders: 2 rows differ: `strangler data repair`"]
         assert "2 rows differ" in self.refused(run, force=True, reason="x")
