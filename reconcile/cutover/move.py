@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, inspect, select, update
 
 from reconcile.capturing.feed import feeds
 from reconcile.capturing.tables import KNOWN
-from reconcile.cutover.databases import Databases, other
+from reconcile.cutover.databases import Databases, is_relayed, other
 from reconcile.cutover.tables import METADATA, MOVE, REVERTED, TOKEN_LENGTH
 from reconcile.databases import tables
 from reconcile.databases.clock import now
@@ -32,7 +32,7 @@ def move(databases: Databases, to: Owner, token: str) -> dict[str, Ownership]:
         gaining, losing = databases.side(mapping, to), databases.side(mapping, other(to))
         _prepare(databases, mapping.name, gaining, losing)
         after = _gain(gaining, standing(losing, mapping.name), mapping.name, to, token)
-        _lose(losing, mapping, after)
+        _lose(losing, mapping, after, forgets=not is_relayed(mapping, to))
     return {name: agreement(name, *databases.says(name)) for name in databases.names}
 
 
@@ -82,14 +82,17 @@ def _gain(database: Database, elsewhere: Ownership, name: str, to: Owner, token:
         return after
 
 
-def _lose(database: Database, mapping: Mapping, after: Ownership) -> None:
-    """The other database follows, unless it has already gone on to a later move. What it knew of changes, it knows no more."""
+def _lose(database: Database, mapping: Mapping, after: Ownership, *, forgets: bool) -> None:
+    """The other database follows, unless it has already gone on to a later move.
+
+    `forgets`: what changes from now on does not reach it, so it does not know any more what is equal.
+    """
     with database.writing() as connection:
         here = _locked(connection, mapping.name)
         if here.epoch >= after.epoch:
             return
         _say(connection, database, mapping.name, after)
-        if inspect(connection).has_table(KNOWN.name):
+        if forgets and inspect(connection).has_table(KNOWN.name):
             names = [feed.name for feed in feeds(mapping, "old" if after.owner == NEW else "new")]
             connection.execute(delete(KNOWN).where(KNOWN.c.mapping == mapping.name, KNOWN.c.feed.in_(names)))
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from reconcile.capturing.status import CaptureStatus
 from reconcile.capturing.status import status as capture_status
 from reconcile.checking.directions import two_way
 from reconcile.checking.primary import follows_another, refuses_writes
 from reconcile.comparing import history
 from reconcile.cutover.databases import Databases, is_relayed, other
-from reconcile.cutover.verification import about, uncaptured
+from reconcile.cutover.verification import about, unknown
 from reconcile.databases.pair import paired, read_source
 from reconcile.databases.schema import read as read_schema
 from reconcile.jobs.look import standings
@@ -119,15 +118,15 @@ def _not_caught(databases: Databases, mapping: Mapping, to: Owner) -> Iterator[s
     if not is_relayed(mapping, to):
         return
     (status,) = capture_status(databases.plan, [mapping.name], side=to)
-    states = _states(status)
+    states = {feed.state for feed in status.feeds} | {status.heart}
     if "paused" in states:
-        yield f"capture on the {to} side is paused: `strangler data capture resume {mapping.name} --side {to}`"
+        resume = f"`strangler data capture resume {mapping.name} --side {to}`"
+        yield f"capture on the {to} side is paused: {resume}, then `strangler data reconcile {mapping.name}`"
     elif states != {"installed"}:
-        yield uncaptured(mapping.name, to)
-
-
-def _states(status: CaptureStatus) -> set[str]:
-    return {feed.state for feed in status.feeds} | {status.heart}
+        install = f"`strangler data capture install {mapping.name} --side {to}`"
+        yield f"what is written on the {to} side is not captured: {install}, then `strangler data reconcile {mapping.name}`"
+    elif is_relayed(mapping, other(to)) and (why := unknown(databases, mapping, to)):
+        yield why
 
 
 def _unwritable(databases: Databases) -> Iterator[str]:

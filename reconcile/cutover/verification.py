@@ -15,7 +15,6 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from reconcile.capturing import catalog, known
 from reconcile.capturing.feed import feeds
-from reconcile.capturing.known import Witness
 from reconcile.capturing.tables import BEAT, OUTBOX
 from reconcile.comparing import captured, history
 from reconcile.comparing.captured import Captured
@@ -58,16 +57,11 @@ class Time:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One mapping that is verified: `follower` is the side that would gain it, `witness` what had been lost there before."""
+    """One mapping that is verified."""
 
     databases: Databases
     mapping: Mapping
     owner: Owner
-    witness: Witness
-
-    @property
-    def follower(self) -> Owner:
-        return other(self.owner)
 
     def seen(self) -> Captured:
         """Capture as it stands now. Raises Refusal where it cannot be relied on."""
@@ -90,14 +84,8 @@ class Trial:
             yield from (text for row in connection.execute(query) for text in row if text is not None)
 
     def _foreign(self) -> tuple[ColumnElement[bool], ...]:
-        heard = [feed.name for feed in feeds(self.mapping, self.follower)]
+        heard = [feed.name for feed in feeds(self.mapping, other(self.owner))]
         return OUTBOX.c.feed.in_(heard), OUTBOX.c.operation != BEAT, OUTBOX.c.origin.not_in(sorted(OURS))
-
-    def trust(self) -> None:
-        """From here on, what is captured on the side that gains is all that there is to know about it."""
-        database = self.databases.side(self.mapping, self.follower)
-        if is_relayed(self.mapping, self.follower):
-            known.clear_unknown(database, self.mapping, self.witness, self.follower)
 
 
 def verify(databases: Databases, within: Time) -> Verified:
@@ -115,9 +103,6 @@ def verify(databases: Databases, within: Time) -> Verified:
                 changed, looked = _settled(trial, within)
                 going_on, keys = going_on or changed > 0, keys + looked
         going_on = going_on and not words
-    for trial in trials if not words else ():
-        with _telling(words, trial.mapping.name):
-            trial.trust()
     return Verified(not words, tuple(words), keys)
 
 
@@ -162,18 +147,22 @@ def _trials(databases: Databases, name: str) -> list[Trial]:
     last = history.latest(state, name, full=True)
     if last is None or last.verdict is not Verdict.CLEAN:
         raise Refusal(f"{name}: no full pass was clean at last: `strangler data reconcile {name}`")
-    follower = other(owner)
-    witness = known.witness(databases.side(mapping, follower), mapping, follower)
-    if is_relayed(mapping, follower) and not witness.whole:
-        raise Refusal(f"{name}: {uncaptured(name, follower)}")
-    return [Trial(databases, mapping, owner, witness)]
+    if is_relayed(mapping, other(owner)) and (why := unknown(databases, mapping, other(owner))):
+        raise Refusal(f"{name}: {why}")
+    return [Trial(databases, mapping, owner)]
 
 
-def uncaptured(name: str, side: Owner) -> str:
-    """What to do about a side that is not captured, and is to own."""
+def unknown(databases: Databases, mapping: Mapping, side: Owner) -> str:
+    """Why not all is known that was written on a side since both were equal; "" if it is. Else a write there that nobody saw
+    would stay different for ever, and one that is still to come would not be copied."""
+    database = databases.side(mapping, side)
+    with database.reading() as connection:
+        told = known.knowledge(connection, database.dialect, mapping, side)
+    if told.known:
+        return ""
     return (
-        f"what is written on the {side} side is not captured yet, so it would not be copied to the {other(side)} one: "
-        f"`strangler data capture install {name} --side {side}`"
+        f"what is written on the {side} side is not known ({told.why}): `strangler data capture install {mapping.name} "
+        f"--side {side}`, then `strangler data reconcile {mapping.name}`"
     )
 
 

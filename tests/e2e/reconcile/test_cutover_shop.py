@@ -46,11 +46,16 @@ def test_orders_move_to_modern_and_come_home(shop: Shop, type_):  # noqa: F811
     with DataSide(plan, NAMES) as data:
         said = data.refusals("new")
     assert [line for line in said if "--side new" in line] == [
-        f"{name}: what is written on the new side is not captured yet, so it would not be copied to the old one: "
-        f"`strangler data capture install {name} --side new`"
+        f"{name}: what is written on the new side is not captured: `strangler data capture install {name} --side new`, "
+        f"then `strangler data reconcile {name}`"
         for name in NAMES
     ]
     assert type_("capture", "install", *NAMES, "--side", "new")[0] == 0
+    with DataSide(plan, NAMES) as data:
+        (said, *_) = data.refusals("new")
+    assert "capture was not installed" in said
+    assert said.endswith("then `strangler data reconcile customers`")
+    assert type_("reconcile", *NAMES)[0] == 0
 
     move(plan, "new", "there")
     assert [(each["mapping"], each["owner"]) for each in json.loads(type_("owner", "--json")[1])] == [

@@ -46,8 +46,8 @@ def test_everything_is_said_at_once(fresh, tmp_path):
         "parents: it is not two-way (it has no `back`): mend `back`, or write `one_way: accepted`",
         "children: what is written on the old side is not captured: `strangler data capture install children`",
         "children: it was never compared: `strangler data reconcile children`",
-        "children: what is written on the new side is not captured yet, so it would not be copied to the old one: "
-        "`strangler data capture install children --side new`",
+        "children: what is written on the new side is not captured: `strangler data capture install children --side new`, "
+        "then `strangler data reconcile children`",
     )
 
 
@@ -87,7 +87,7 @@ def change_a_column(movers):
         ),
         (
             lambda it: install.pause(it.plan, ["parents"], side="new"),
-            "parents: capture on the new side is paused: `strangler data capture resume parents --side new`",
+            "parents: capture on the new side is paused: `strangler data capture resume parents --side new`, then",
         ),
         (
             lambda it: (install.pause(it.plan), install.resume(it.plan)),
