@@ -27,6 +27,7 @@ from strangler.control.flipping.world import Judge, World
 from strangler.control.frames import Head
 from strangler.control.lifeline import begin, hear, say_and_end
 from strangler.control.shortfalls import shortfalls
+from strangler.core.cutover_terms import stranded
 from strangler.core.errors import ConfigError, UsageError
 from strangler.core.flip import Place, place_of
 from strangler.core.model import Config, Listener, Stage
@@ -61,6 +62,8 @@ def read(
         if any(upstream.identity for upstream in config.upstreams.values()):
             IDENTITY.find(environ, config.folder)
         record = record_of(path)
+        if lost := list(stranded(config, record)):
+            raise UsageError("\n".join(f"{path}: {line}" for line in lost))
         if served is not None:
             ruling = _by_hand(World(path, environ, judge), data, config, served)
     except UsageError as error:

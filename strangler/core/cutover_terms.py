@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from strangler.core.cutover import NEW, in_words
+from strangler.core.cutover import NEW, Record, in_words
 from strangler.core.flip import Flip, Place, descend, place_of
 from strangler.core.model import SAFE_METHODS, Config, Route, Stage
 
@@ -49,6 +49,20 @@ def not_ready(routes: Sequence[Route], to: str) -> Iterator[str]:
         place = place_of(route)
         if to == NEW and place.height < Place(Stage.CANARY, type(place.weight)(1.0)).height:
             yield f"{route.name}: stands at {place}: bring it to canary 100% first, so that modern has all of the reads"
+
+
+def stranded(config: Config, record: Record) -> Iterator[str]:
+    """Routes whose writes the file sends to legacy although modern owns what they write, a line each. While a cutover is open its
+    writes wait, wherever the file has them."""
+    for route in config.routes:
+        owned = [name for name in route.data if name in record.moved]
+        home = route.stage.rung < Stage.CANARY.rung and route.match.takes_unsafe
+        if home and owned and record.move is None:
+            name = f"@{route.group}" if route.group else route.name
+            yield (
+                f"routes[{route.index}].stage: {route.name} would write to legacy, and modern owns {in_words(owned)}: say "
+                f"`stage: modern`, and then `strangler cutover {name} --back`"
+            )
 
 
 def reads(route: Route) -> bool:

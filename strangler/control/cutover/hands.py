@@ -53,6 +53,11 @@ class Hands:
         """What is written beside the file. Raises RecordError."""
         return self._shelf.read()
 
+    @property
+    def without_record(self) -> bool:
+        """Whether there is none: nothing was ever moved, or it was lost."""
+        return not self._shelf.path.exists()
+
     def write(self, record: Record) -> None:
         """Replace it, durably. Raises RecordError."""
         self._shelf.write(record)

@@ -8,7 +8,8 @@ from strangler.control.cutover.driver import Course
 from strangler.control.cutover.hands import Hands
 from strangler.control.cutover.order import Done, Effect
 from strangler.control.cutover.sides import Sides
-from strangler.core.cutover import Move, Record, recovery
+from strangler.core.cutover import NEW, Move, Record, in_words, recovery
+from strangler.core.cutover_terms import mappings_of
 from strangler.core.errors import Refusal, StranglerError
 
 
@@ -22,6 +23,8 @@ def settle(hands: Hands, say: Callable[[str], None]) -> Done | None:
         move = record.move
         if move is None:
             hands.release("")
+            if hands.without_record:
+                _adopt(hands, say)
             return None
         say(f"the cutover of {move.name} was cut off {'after' if record.decided else 'before'} its decision: it is settled now")
         world = hands.world
@@ -33,6 +36,25 @@ def settle(hands: Hands, say: Callable[[str], None]) -> Done | None:
                 course.journal("the cutover was cut off, and taken back")
     say(_in_words(move, record.decided or bumped, done))
     return done
+
+
+def _adopt(hands: Hands, say: Callable[[str], None]) -> None:
+    """Take over what both databases say, where the record was lost; one that cannot be asked is asked at the next start."""
+    world = hands.world
+    config = world.config(world.read().data)
+    names = mappings_of(config.routes)
+    if not names or not config.mappings:
+        return
+    try:
+        with hands.sides(config, names) as sides:
+            said = {name: old for name, (old, new) in sides.owners().items() if old == new and old[0] == NEW}
+    except StranglerError as error:
+        say(f"it is not known who owns {in_words(names)}, so it is taken for legacy's: {error}")
+        return
+    if said:
+        hands.write(Record().closed(said))
+        world.take_up(world.read().real, "")
+        say(f"the record of cutovers was lost; both databases say that modern owns {in_words(list(said))}, and so it is")
 
 
 def _bumped(sides: Sides, move: Move, say: Callable[[str], None]) -> bool:

@@ -171,6 +171,10 @@ class GivenSides:
         self.run.step()
         return dict.fromkeys(NAMES, (to, 2))
 
+    def owners(self) -> Mapping[str, tuple[tuple[str, int], tuple[str, int]]]:
+        self.run.fail("owners")
+        return {name: ((self.run.databases.old[name], 2), (self.run.databases.new[name], 2)) for name in NAMES}
+
     def revert(self, token: str) -> None:
         self.run.fail("revert")
         if token in self.run.databases.moved:

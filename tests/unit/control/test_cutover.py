@@ -11,6 +11,7 @@ from strangler.control.cutover.order import Done, Effect, Told
 from strangler.control.cutover.sides import Verdict
 from strangler.control.flipping.flip import flip
 from strangler.control.flipping.order import Refused
+from strangler.control.reader import read
 from strangler.core.errors import Refusal, UsageError
 from tests.unit.control.cutovers import FILE, NAMES, Run, given, lost, order, told
 from tests.unit.control.flips import FAILED, rollback
@@ -237,6 +238,14 @@ class TestOtherFlips:
         with pytest.raises(Refused, match="strangler cutover @orders --back"):
             flip(rollback("@orders"), after.world)
         assert places(after) == {"modern"}
+
+    def test_a_file_that_would_write_where_the_data_is_not_owned_is_not_served(self, run: Run) -> None:
+        after = moved(run)
+        path = run.folder / "routes.yaml"
+        path.write_text(path.read_text().replace("stage: modern", "stage: shadow"))
+        head, _ = read(path, {}, "", None, lambda config, flips: {})
+        assert (head["is"], "write would write to legacy, and modern owns orders" in head["text"]) == ("problems", True)
+        assert after.record.moved == frozenset(NAMES)
 
     def test_and_up_it_goes_like_any_other(self, run: Run) -> None:
         after = moved(run)

@@ -163,6 +163,21 @@ def test_nothing_is_open_and_a_hold_was_left(tmp_path: Path) -> None:
     assert run.workers.hold is None
 
 
+def test_a_record_that_was_lost_is_what_both_databases_say(tmp_path: Path) -> None:
+    run = ready(tmp_path, True)
+    (tmp_path / ".routes.yaml.cutover").unlink()
+    run.restart()
+    assert run.record.moved == frozenset()
+    away = run.again()
+    away.failures["owners"] = [lost()]
+    said: list[str] = []
+    settle(away.hands, said.append)
+    assert said == ["it is not known who owns orders and lines, so it is taken for legacy's: the connection is gone"]
+    settle(run.again().hands, said.append)
+    assert (run.record.moved, run.workers.moved) == (frozenset(NAMES), frozenset(NAMES))
+    assert len(said) == 2
+
+
 def test_what_came_to_nothing_is_in_the_journal(tmp_path: Path) -> None:
     run = ready(tmp_path, False)
     dies(run, 10, False)
