@@ -41,6 +41,10 @@ class Killed(BaseException):
     """The process has ended here."""
 
 
+class Broken(BaseException):
+    """What has to hold does not; no error that a cutover would go on after."""
+
+
 @dataclass
 class Fate:
     """Ends the process after so many steps; never, if that is negative."""
@@ -237,7 +241,8 @@ class Run:
     def check(self) -> None:
         """Nobody writes where the data is not owned, and nobody at all while both databases do not agree."""
         side = self.workers.writes()
-        assert not side or side == self.databases.owner(), f"writes go to {side!r}, owned by {self.databases}"
+        if side and side != self.databases.owner():
+            raise Broken(f"writes go to {side!r}, owned by {self.databases}")
 
     def fail(self, what: str) -> None:
         self.step()
