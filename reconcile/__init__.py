@@ -326,16 +326,16 @@ def _quiet(progress: Progress) -> None:
     pass
 
 
-def install_capture(plan: Plan, names: Iterable[str] = (), *, print_sql: bool = False) -> list[Script]:
+def install_capture(plan: Plan, names: Iterable[str] = (), *, print_sql: bool = False, side: Owner | None = None) -> list[Script]:
     """Have every change of these mappings (all, without names) captured in their owner's database. What is installed stays.
 
-    Returns what was run; with `print_sql` what would be. Raises Refusal for a table that cannot be captured.
+    With `side` in that one's, whoever owns: before a cutover both are captured. Returns what was run; with `print_sql` what
+    would be. Raises Refusal for a table that cannot be captured.
     """
     from reconcile.capturing import install
 
-    return [
-        script for side, some in _by_owner(plan, names) for script in install.install(plan, some, print_sql=print_sql, side=side)
-    ]
+    chosen = _by_owner(plan, names) if side is None else [(side, tuple(_chosen(plan, names)))]
+    return [script for where, some in chosen for script in install.install(plan, some, print_sql=print_sql, side=where)]
 
 
 def capture_status(plan: Plan, names: Iterable[str] = ()) -> list[CaptureStatus]:
@@ -352,11 +352,12 @@ def pause_capture(plan: Plan, names: Iterable[str] = ()) -> list[str]:
     return [feed for side, some in _by_owner(plan, names) for feed in install.pause(plan, some, side=side)]
 
 
-def resume_capture(plan: Plan, names: Iterable[str] = ()) -> list[str]:
-    """Capture again; the mappings stay unknown until a full pass was clean. Returns the feeds."""
+def resume_capture(plan: Plan, names: Iterable[str] = (), *, side: Owner | None = None) -> list[str]:
+    """Capture again; the mappings stay unknown until a full pass was clean. Returns the feeds. `side` as `install_capture`."""
     from reconcile.capturing import install
 
-    return [feed for side, some in _by_owner(plan, names) for feed in install.resume(plan, some, side=side)]
+    chosen = _by_owner(plan, names) if side is None else [(side, tuple(_chosen(plan, names)))]
+    return [feed for where, some in chosen for feed in install.resume(plan, some, side=where)]
 
 
 def remove_capture(plan: Plan, names: Iterable[str] = (), *, discard: bool = False, print_sql: bool = False) -> list[Script]:
@@ -383,6 +384,13 @@ def owners(plan: Plan, names: Iterable[str] = ()) -> dict[str, Ownership]:
     from reconcile.owning.ownership import agreed
 
     return {name: agreed(plan, name) for name in _chosen(plan, names)}
+
+
+def owners_said(plan: Plan, names: Iterable[str] = ()) -> dict[str, tuple[Ownership, Ownership]]:
+    """What the old database says of each mapping, and what the new one says. They differ in the middle of a cutover."""
+    from reconcile.owning.sides import said
+
+    return {name: said(plan, name) for name in _chosen(plan, names)}
 
 
 def settle_owner(plan: Plan, name: str, owner: str) -> Ownership:

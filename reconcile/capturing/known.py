@@ -67,7 +67,7 @@ def clear_unknown(database: Database, mapping: RowMapping, seen: Witness | None 
     if not seen.whole:
         return False
     with database.writing() as connection:
-        connection.execute(delete(KNOWN).where(KNOWN.c.mapping == mapping.name))
+        connection.execute(delete(KNOWN).where(KNOWN.c.mapping == mapping.name, KNOWN.c.feed.in_(seen.losses)))
         rows = [{"mapping": mapping.name, "feed": feed, "losses": losses} for feed, losses in seen.losses.items()]
         connection.execute(KNOWN.insert().values(at=now(database)), rows)
     return True

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
     from reconcile.capturing.script import Script
     from reconcile.capturing.status import CaptureStatus
+    from reconcile.owning.ownership import Owner
 
 _print_sql = click.option("--print-sql", is_flag=True, help="Print what would be run, for the DBA, and run nothing.")
+_side = click.option(
+    "--side", type=click.Choice(["old", "new"]), help="In this side's database, for a cutover to come; by itself: in the owner's."
+)
 
 
 @click.group(help="Triggers in the owner's database that write down which keys change: install, look at, pause, remove.")
@@ -27,8 +31,9 @@ def capture() -> None:
 @options.mappings
 @options.file
 @_print_sql
-def install(names: tuple[str, ...], path: str, print_sql: bool) -> None:
-    scripts = api.install_capture(options.load(path), names, print_sql=print_sql)
+@_side
+def install(names: tuple[str, ...], path: str, print_sql: bool, side: Owner | None) -> None:
+    scripts = api.install_capture(options.load(path), names, print_sql=print_sql, side=side)
     _show_scripts(scripts, print_sql, "installed", "everything is installed already")
 
 
@@ -57,8 +62,9 @@ def pause(names: tuple[str, ...], path: str) -> None:
 @capture.command(help="Capture again. The mappings stay unknown until a `reconcile` was clean.")
 @options.mappings
 @options.file
-def resume(names: tuple[str, ...], path: str) -> None:
-    for feed in api.resume_capture(options.load(path), names) or ["nothing: no feed was paused"]:
+@_side
+def resume(names: tuple[str, ...], path: str, side: Owner | None) -> None:
+    for feed in api.resume_capture(options.load(path), names, side=side) or ["nothing: no feed was paused"]:
         click.echo(f"resumed {feed}")
 
 

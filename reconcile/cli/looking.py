@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from reconcile.checking.doctor import Examined
+    from reconcile.owning.ownership import Ownership
     from reconcile.reports.report import Report
 
 _PROBLEM = ("line", "column", "path", "message", "warning")
@@ -90,18 +91,40 @@ def _conduct(rate: float | None, **others: Any) -> dict[str, Any]:
     return {"rows_per_second": rate, **others}
 
 
-@click.command(help="Which side of each mapping may be written, and how often that moved. It moves by `strangler cutover`.")
+@click.command(
+    help="Which side of each mapping may be written, and how often that moved. It moves by `strangler cutover`. Exit 3: cut off."
+)
 @options.mappings
 @options.file
 @options.json
 @click.option("--set", "side", type=click.Choice(["old", "new"]), help="Finish a move of the named mappings that was cut off.")
-def owner(names: tuple[str, ...], path: str, as_json: bool, side: str | None) -> None:
+@click.pass_context
+def owner(context: click.Context, names: tuple[str, ...], path: str, as_json: bool, side: str | None) -> None:
     plan = options.load(path)
-    found = {name: api.settle_owner(plan, name, side) for name in names} if side else api.owners(plan, names)
+    for name in names if side else ():
+        api.settle_owner(plan, name, side or "")
+    found = api.owners_said(plan, names)
     if as_json:
-        screen.show_json([{"mapping": name, "owner": each.owner, "epoch": each.epoch} for name, each in found.items()])
+        screen.show_json([_owner(name, *said) for name, said in found.items()])
     else:
-        screen.show_table(("mapping", "owner", "epoch"), [(name, each.owner, str(each.epoch)) for name, each in found.items()])
+        rows = [(name, old.owner, str(old.epoch)) if old == new else (name, "?", "?") for name, (old, new) in found.items()]
+        screen.show_table(("mapping", "owner", "epoch"), rows)
+        for name, (old, new) in found.items():
+            if old != new:
+                click.echo(f"{name}: {_CUT_OFF.format(old=old, new=new)}")
+    context.exit(0 if all(old == new for old, new in found.values()) else 3)
+
+
+_CUT_OFF = (
+    "the old database says {old}, the new one says {new}: a cutover is at it, or was cut off, and nothing is copied meanwhile. "
+    "If none is under way, finish it with --set"
+)
+
+
+def _owner(name: str, old: Ownership, new: Ownership) -> dict[str, Any]:
+    agreed = old if old == new else None
+    said = {side: {"owner": each.owner, "epoch": each.epoch} for side, each in (("old", old), ("new", new))}
+    return {"mapping": name, "owner": agreed and agreed.owner, "epoch": agreed and agreed.epoch, "said": said}
 
 
 def _exit_code(reports: Sequence[Report]) -> int:

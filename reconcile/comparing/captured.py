@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Column, Connection, Select, select
@@ -38,6 +38,7 @@ class Captured:
         on: the owner's changes are captured. Without it, only time tells what is in flight.
         witness: what had been lost by then.
         begun: µs on the clock of the owner's database.
+        follower: what had been lost on the other side by then, if that was asked: it may be captured too, for a cutover to come.
     """
 
     pair: Pair
@@ -45,11 +46,12 @@ class Captured:
     on: bool
     witness: Witness
     begun: int = 0
+    follower: Witness = Witness({}, False)
 
     @property
     def side(self) -> Side:
         """The owner's side."""
-        return self.pair.target if self.owner == "new" else self.pair.source
+        return _side(self.pair, self.owner)
 
     def changed(self) -> tuple[int, set[Key]]:
         """Keys that changed since the last clean pass, and the moment (µs, the owner's clock) up to which that is all of them.
@@ -100,6 +102,10 @@ class Captured:
         if self.on:
             known.clear_unknown(self.side.database, self.pair.mapping, self.witness, self.owner)
             self.forget(self.begun, again=unsettled)
+        if self.follower.whole:
+            known.clear_unknown(
+                _side(self.pair, _other(self.owner)).database, self.pair.mapping, self.follower, _other(self.owner)
+            )
 
     def waiting(self, connection: Connection, keys: Collection[Key]) -> dict[Key, Waiting]:
         """Those of the keys whose changes are captured and not known to be applied, in one snapshot of the owner's database."""
@@ -139,10 +145,10 @@ class Captured:
             return None
 
 
-def look(pair: Pair) -> Captured:
-    """How capture stands now. Raises Refusal where it was installed and cannot be relied on."""
+def look(pair: Pair, *, full: bool = False) -> Captured:
+    """How capture stands now, on both sides for a full pass. Raises Refusal where it was installed and cannot be relied on."""
     owner = _owner(pair)
-    database = (pair.target if owner == "new" else pair.source).database
+    database = _side(pair, owner).database
     names = [feed.name for feed in feeds(pair.mapping, owner)]
     with database.reading() as connection:
         states = state.read(connection, database.dialect, names)
@@ -153,12 +159,23 @@ def look(pair: Pair) -> Captured:
         raise Refusal(
             f"capture of {broken[0].feed} is {broken[0].state}: what changes now is not seen; `capture status` says more"
         )
-    return Captured(pair, owner, on, known.witness(database, pair.mapping, owner), begun)
+    seen = Captured(pair, owner, on, known.witness(database, pair.mapping, owner), begun)
+    if not full:
+        return seen
+    return replace(seen, follower=known.witness(_side(pair, _other(owner)).database, pair.mapping, _other(owner)))
 
 
 def nothing(pair: Pair) -> Captured:
     """As if nothing were captured."""
     return Captured(pair, "old", False, Witness({}, False))
+
+
+def _side(pair: Pair, which: Which) -> Side:
+    return pair.target if which == "new" else pair.source
+
+
+def _other(which: Which) -> Which:
+    return "old" if which == "new" else "new"
 
 
 def _owner(pair: Pair) -> Which:

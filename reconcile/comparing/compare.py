@@ -90,7 +90,7 @@ class _Pass:
         """Everything from a start on."""
         self.pair.source.refuse_null_keys()
         self.pair.target.refuse_null_keys()
-        seen = captured.look(self.pair) if self.options.captured else captured.nothing(self.pair)
+        seen = captured.look(self.pair, full=True) if self.options.captured else captured.nothing(self.pair)
         self.captured = seen.on
         sides = prepare(self.pair, self.options.strategy, self.options.salt)
         self.strategy = sides.strategy.value

@@ -19,7 +19,7 @@ from reconcile.databases.database import Database, opened
 from reconcile.jobs.marks import gone_back
 from reconcile.jobs.strays import Strays, strays
 from reconcile.mapping.model import Plan
-from reconcile.owning.ownership import Ownership, agreement, standing
+from reconcile.owning.ownership import NEW, Ownership, agreement, standing
 from reconcile.relaying import status as relaying
 from reconcile.reports.report import Drift, Verdict
 from reconcile.reports.standing import Standing
@@ -65,7 +65,8 @@ class _Looks:
 
     def standing(self, name: str) -> Standing:
         ownership = self._owners.get(name, Ownership())
-        found = Standing(name, owner=ownership.owner, epoch=ownership.epoch)
+        rests = ownership.owner == NEW and self._plan.mapping(name).back is None
+        found = Standing(name, owner=ownership.owner, epoch=ownership.epoch, rests=rests)
         found = self._with_verdict(self._with_backfill(self._with_strays(self._with_relay(self._with_capture(found)))))
         return replace(found, trouble=self._trouble.get(name, ""))
 

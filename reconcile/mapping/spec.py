@@ -173,7 +173,9 @@ MAPPING = Section(
     Field("back", BACK, "the way home after cutover"),
     Field("emit", text("an event type"), "capture also writes domain events of this type to the outbox"),
     Field("empty", choice("accepted"), "`accepted`: both sides may be without any rows, and are clean then"),
-    Field("one_way", choice("accepted"), "`accepted`: a cutover may go ahead although there is no way back"),
+    Field(
+        "one_way", choice("accepted"), "`accepted`: a cutover may go ahead although there is no way back, or not for everything"
+    ),
 )
 
 HTTP = Section(

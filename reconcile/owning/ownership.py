@@ -47,6 +47,10 @@ class WrongWay(Refusal):
         )
 
 
+class Disagreement(Refusal):
+    """The databases say different things, as they do in the middle of a move."""
+
+
 def ensure_tables(database: Database) -> None:
     """Create the table if it is not there yet."""
     tables.ensure(database, METADATA)
@@ -91,7 +95,7 @@ def agreed(plan: Plan, name: str) -> Ownership:
 def agreement(name: str, old: Ownership, new: Ownership) -> Ownership:
     """What both say, or Refusal."""
     if old != new:
-        raise Refusal(
+        raise Disagreement(
             f"{name}: the old database says that the owner is {old}, the new one says {new}: a move was cut off, or one of them "
             f"was restored. Nothing is copied until `strangler data owner {name} --set old` or `--set new` settles it"
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from reconcile.databases.database import opened
 from reconcile.mapping.model import Plan
-from reconcile.owning.ownership import Owner, Ownership, agreed, set_owner
+from reconcile.owning.ownership import Owner, Ownership, agreed, set_owner, standing
 from strangler.core.errors import Refusal
 
 
@@ -17,6 +18,13 @@ def by_owner(plan: Plan, names: Iterable[str] = ()) -> dict[Owner, tuple[str, ..
         if name in chosen:
             found.setdefault("new" if agreed(plan, name).owner == "new" else "old", []).append(name)
     return {owner: tuple(some) for owner, some in found.items()}
+
+
+def said(plan: Plan, name: str) -> tuple[Ownership, Ownership]:
+    """What the old database says of a mapping, and what the new one says."""
+    mapping = plan.mapping(name)
+    with opened(plan.databases, mapping.source.database, mapping.target.database) as (old, new):
+        return standing(old, name), standing(new, name)
 
 
 def settle(plan: Plan, name: str, owner: str) -> Ownership:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from reconcile.applying.budget import Allowance
 from reconcile.databases.chunk import Key
 from reconcile.databases.pair import Pair
-from reconcile.owning.ownership import Ownership
+from reconcile.owning.ownership import NEW, Ownership
 
 RUNNING, FAILING, HALTED = "running", "failing", "halted"
 _PAUSES = {FAILING: (0.25, 15.0), HALTED: (2.0, 15.0)}  # seconds: the first, and the longest
@@ -36,6 +36,11 @@ class Course:
     why: str = ""
     resumes_at: float = 0.0
     troubles: int = 0
+
+    @property
+    def copies(self) -> bool:
+        """Whether it begins at the owner. A mapping that is one way by agreement rests while the new side owns it."""
+        return bool(self.ownership.owner == NEW) is (self.pair.back is not None)
 
     def __post_init__(self) -> None:
         self.limit = self.largest

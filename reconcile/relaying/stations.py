@@ -23,7 +23,7 @@ from reconcile.mapping.canonical import key_text
 from reconcile.mapping.model import Database as Address
 from reconcile.mapping.model import Mapping as RowMapping
 from reconcile.mapping.model import Plan
-from reconcile.owning.ownership import NEW, OLD, Ownership, agreement, ensure_tables, standing
+from reconcile.owning.ownership import NEW, OLD, Disagreement, Ownership, agreement, ensure_tables, standing
 from reconcile.owning.tables import OWNER
 from reconcile.relaying import tables
 from reconcile.relaying.change import Listener
@@ -40,6 +40,7 @@ _WAITS = {
         "tcp_user_timeout": "30000",  # milliseconds
     },
 }
+_SOON = 0.2  # seconds, if it is in the middle of a move
 
 
 @dataclass(slots=True)
@@ -82,7 +83,7 @@ class Stations:
         self._courses: dict[str, Course] = {}
         self._stations: dict[str, Station] = {}
         self._next_try = 0.0
-        self._unwatched = False
+        self._unwatched = self._moving = False
         self.troubles: dict[str, tuple[str, str]] = {}  # mapping: state, and why
 
     def close(self) -> None:
@@ -95,10 +96,10 @@ class Stations:
         """All stations, with what can be opened by now."""
         missing = [mapping for mapping in self._plan.mappings if mapping.name not in self._courses]
         if (missing or self._unwatched) and instant >= self._next_try:
-            self._unwatched = False
+            self._unwatched = self._moving = False
             for mapping in missing:
                 self._try(mapping)
-            self._next_try = instant + _RETRY
+            self._next_try = instant + (_SOON if self._moving else _RETRY)
             self._arrange()
         return list(self._stations.values())
 
@@ -124,6 +125,7 @@ class Stations:
             self._courses[mapping.name] = self._open(mapping)
             self.troubles.pop(mapping.name, None)
         except StranglerError as error:
+            self._moving = self._moving or isinstance(error, Disagreement)
             self.troubles[mapping.name] = (FAILING if isinstance(error, DatabaseError) else HALTED, str(error))
 
     def _open(self, mapping: RowMapping) -> Course:
@@ -131,7 +133,8 @@ class Stations:
             raise Refusal(f"{mapping.name}: a relayed mapping's name has at most {tables.NAME_LENGTH} characters: shorten it")
         old, new = self._database(mapping.source.database), self._database(mapping.target.database)
         ownership = agreement(mapping.name, standing(old, mapping.name), standing(new, mapping.name))
-        pair = paired(self._plan, mapping.name, old, new, back=ownership.owner == NEW)
+        rests = mapping.back is None and mapping.one_way is not None
+        pair = paired(self._plan, mapping.name, old, new, back=ownership.owner == NEW and not rests)
         captured = pair.source.database
         if not _has_outbox(captured):
             raise Refusal(f"database {captured.name} has no outbox: install capture with `strangler data capture install`")
@@ -151,7 +154,7 @@ class Stations:
             if name not in self._stations:
                 self._watch(name, database)
         for name, station in self._stations.items():
-            started = [course for course in self._courses.values() if course.pair.source.database.name == name]
+            started = [course for course in self._courses.values() if course.copies and course.pair.source.database.name == name]
             order = {mapping.name: place for place, mapping in enumerate(self._plan.mappings)}
             station.courses = tuple(sorted(started, key=lambda course: order[course.name]))
             station.listeners = self._listeners(name)
@@ -179,9 +182,9 @@ class Stations:
                     if course is None:
                         closed.add(feed.name)
                     else:
-                        owns = course.ownership.owner == side
-                        listener = Listener(mapping.name, owns, course.parse, key_text)
-                        found.setdefault(feed.name, []).append(listener)
+                        owns, heard = course.ownership.owner == side, found.setdefault(feed.name, [])
+                        if course.copies or not owns:
+                            heard.append(Listener(mapping.name, owns, course.parse, key_text))
         return {feed: listeners for feed, listeners in found.items() if feed not in closed}
 
 

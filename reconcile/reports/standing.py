@@ -22,6 +22,7 @@ class Standing:
 
     Attributes:
         trouble: why something of this is not known (a database that does not answer, owners that disagree); "" if all is.
+        rests: it has no way back, and the new side owns it: nothing is copied.
         captured: whether every feed's triggers write: installed, paused, missing, changed or unconfirmed, the worst of them.
         known: every change since the last clean full pass went through the outbox; `why_unknown` if not.
         lag: seconds that the last heartbeat took, or has been on its way; None if none came through.
@@ -41,6 +42,7 @@ class Standing:
     trouble: str = ""
     owner: str = "old"
     epoch: int = 1
+    rests: bool = False
     captured: str = "missing"
     known: bool = False
     why_unknown: str = ""
@@ -119,6 +121,7 @@ _LEFT: tuple[tuple[_Rule, str], ...] = (  # what may have left drift behind, sin
 
 _NEXT: tuple[tuple[_Rule, str], ...] = (
     (lambda it: bool(it.trouble), "{0.trouble}"),
+    (lambda it: it.rests, ""),
     (lambda it: it.captured == "missing", "`capture install {0.mapping}`, so that nothing written from now on is missed"),
     (lambda it: it.captured == "paused", "`capture resume {0.mapping}`: what is written meanwhile is not captured"),
     (
@@ -144,6 +147,7 @@ _NEXT: tuple[tuple[_Rule, str], ...] = (
 
 _STATES: tuple[tuple[_Rule, DataState, str], ...] = (
     (lambda it: bool(it.trouble), DataState.UNKNOWN, "{0.trouble}"),
+    (lambda it: it.rests, DataState.UNKNOWN, "the new side owns it, and it has no way back: nothing is copied or compared"),
     (
         lambda it: it.verdict is Verdict.DRIFT,
         DataState.DRIFT,

@@ -12,6 +12,7 @@ import click
 
 from strangler.cli.options import config_option, environment, json_option
 from strangler.config.load import load
+from strangler.control.cutover.record import record_of
 from strangler.core.decide import Decision, Forward
 from strangler.core.errors import UsageError
 from strangler.core.explain import Explanation, explain
@@ -36,7 +37,7 @@ def command(method: str, target: str, headers: tuple[str, ...], client: str, sho
     strangler explain GET /api/orders/42 -H 'cookie: beta=1'
     """
     config = load(path, environment())
-    explanation = explain(config, _request(method, target, headers, client))
+    explanation = explain(config, _request(method, target, headers, client), moved=record_of(path).moved)
     if as_json:
         click.echo(json.dumps(_as_json(explanation, show_all)))
     else:

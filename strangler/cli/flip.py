@@ -9,11 +9,14 @@ from pathlib import Path
 
 import click
 
+from strangler.cli.cutover import carry_out as cut_over
+from strangler.cli.cutover import writes_are_moderns
 from strangler.cli.diffs_screen import show
 from strangler.cli.flip_screen import done_screen, planned_screen, refused_screen
 from strangler.cli.flip_world import actor, as_option, finish, reason_option, world_of
 from strangler.cli.options import config_option, json_option
 from strangler.cli.terminal import console, count
+from strangler.control.cutover.order import Order as Cutover
 from strangler.control.flipping import door
 from strangler.control.flipping.draft import draft
 from strangler.control.flipping.flip import flip
@@ -78,10 +81,15 @@ def command(
 def rollback(route: str, stage: str | None, reason: str, name: str | None, path: Path, as_json: bool) -> int:
     """Take a route back, or the routes of a group, at once. It needs no evidence, no store and no room on the disk.
 
-    It sets a hold: nothing climbs there again until `strangler resume`.
+    It sets a hold: nothing climbs there again until `strangler resume`. Where a cutover has given the data to modern, it is the
+    cutover backwards, which needs both databases.
     """
+    world = world_of(path)
+    if writes_are_moderns(route, world):
+        back = Cutover(route, actor(name), back=True, stage=Stage(stage) if stage else None, reason=reason)
+        return cut_over(back, world, as_json)
     order = Order(route, actor(name), Stage(stage) if stage else None, rollback=True, reason=reason)
-    return carry_out(order, world_of(path), as_json)
+    return carry_out(order, world, as_json)
 
 
 def carry_out(order: Order, world: World, as_json: bool) -> int:

@@ -21,6 +21,7 @@ COMMANDS = {
     "top": ("top", "The same, live."),
     "flip": ("flip", "Move a route, or a group, to another stage."),
     "rollback": ("flip:rollback", "Take a route, or a group, back at once."),
+    "cutover": ("cutover", "Move a group's writes and the ownership of their data, in one step."),
     "hold": ("flip_hold", "Let a route, or a group, climb no further."),
     "resume": ("flip_hold:resume", "Let it climb again."),
     "journal": ("journal", "Say who moved what, when and why."),

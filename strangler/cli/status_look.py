@@ -10,8 +10,10 @@ from pathlib import Path
 from strangler.cli.journal import recorded
 from strangler.cli.status_metrics import Metrics, SilentError, ask
 from strangler.config import file
+from strangler.control.cutover.record import record_of
 from strangler.control.flipping import door
 from strangler.control.standings import Overview, Proxy, Standing, Traffic, split, standings
+from strangler.core.errors import UsageError
 from strangler.core.journal import Entry
 from strangler.core.model import Config, Route
 
@@ -22,7 +24,7 @@ def look(config: Config, path: Path, routes: Sequence[Route]) -> Overview:
     """Everything about these routes, once."""
     begun = time.monotonic()
     who, metrics = proxy(config, path)
-    seen = known(config, path, routes, metrics)
+    seen = with_record(known(config, path, routes, metrics), path)
     if not who.workers:
         return replace(seen, proxy=who, standings=tuple(replace(each, traffic=None) for each in seen.standings))
     if metrics is not None and all(each.traffic is None for each in seen.standings):
@@ -33,6 +35,14 @@ def look(config: Config, path: Path, routes: Sequence[Route]) -> Overview:
         except SilentError as error:
             who = replace(who, silent=str(error))
     return replace(seen, proxy=who)
+
+
+def with_record(seen: Overview, path: Path) -> Overview:
+    """With what is known of cutovers."""
+    try:
+        return replace(seen, record=record_of(path))
+    except UsageError as error:
+        return replace(seen, trouble=(*seen.trouble, str(error)))
 
 
 def known(config: Config, path: Path, routes: Sequence[Route], metrics: Metrics | None) -> Overview:

@@ -14,6 +14,7 @@ from strangler.cli.diffs_screen import indented, steps_table
 from strangler.cli.flip_screen import command_of, took, verdicts
 from strangler.cli.terminal import age, clean, count, moment, share
 from strangler.control.standings import Attention, Overview, Standing, Traffic, Unit, attention
+from strangler.core.cutover import OLD, Record
 from strangler.core.guard.verdict import Verdict
 from strangler.core.model import Side, Stage
 
@@ -37,7 +38,7 @@ def overview(
         members: the routes of a group, each on a line of its own, below it.
     """
     yield from head(seen, path)
-    notes = attention(seen.units)
+    notes = attention(seen.units, seen.record)
     if notes:
         yield from _notes(notes)
     chosen = seen.units if everything or len(seen.units) <= FEW else telling(seen.units, notes)
@@ -194,11 +195,11 @@ def details(seen: Overview, unit: Unit, path: Path) -> Iterator[RenderableType]:
     """Everything about what flips as one: where it stands, how it goes, what the next step needs, and what to do."""
     yield from head(seen, path)
     yield Text.assemble((clean(unit.name), "bold"), " stands at ", (str(_stage(unit)), "bold"), _since(unit, seen.now))
-    for note in attention([unit]):
+    for note in attention([unit], seen.record if seen.record.move and seen.record.move.name == unit.name else None):
         yield Text(clean(f"  {note.words}"), "bold yellow")
     several = len(unit.standings) > 1
     for standing in unit.standings:
-        yield indented(_facts(standing, named=several))
+        yield indented(_facts(standing, named=several, record=seen.record))
     step = unit.step
     if step is None:
         return
@@ -213,7 +214,7 @@ def _since(unit: Unit, now: float) -> str:
     return f", since {moment(max(times))} ({age(max(now - max(times), 0))})" if times else ""
 
 
-def _facts(one: Standing, *, named: bool) -> RenderableType:
+def _facts(one: Standing, *, named: bool, record: Record) -> RenderableType:
     unit = Unit(one.route.name, (one,))
     version = one.evidence.version if one.evidence is not None else ""
     traffic = f"{rate(one.traffic.total)}, {_by_modern(unit)} by modern" if one.traffic is not None else "not known"
@@ -226,12 +227,19 @@ def _facts(one: Standing, *, named: bool) -> RenderableType:
         ("compared", agree),
         ("p95", f"{', '.join(f'{side} {_took(one.percentile(side))}' for side in Side)}"),
     ]
+    if one.route.data:
+        facts.append(("data", "; ".join(_owned(name, record) for name in one.route.data)))
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")
     for name, words in facts:
         table.add_row(Text(name), Text(clean(words)))
     return Group(Text(clean(one.route.name)), indented(table)) if named else table
+
+
+def _owned(name: str, record: Record) -> str:
+    owner, epoch = record.owners.get(name, (OLD, 1))
+    return f"{name}: owned by the {owner} side (epoch {epoch})"
 
 
 def _steps(unit: Unit) -> list[tuple[str, str]]:

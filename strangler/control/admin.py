@@ -22,6 +22,8 @@ from starlette.types import ASGIApp
 from strangler.config.keyfile import ADMIN_TOKEN
 from strangler.control import route_metrics, totals
 from strangler.control.climb import Climb
+from strangler.control.cutover.desk import Cutovers
+from strangler.control.frames import Head
 from strangler.control.gathering.evidence import Evidence
 from strangler.control.keeper import Keeper
 from strangler.control.lifeline import Settings
@@ -46,12 +48,14 @@ class Control:
         state: the supervisor's, as it last said it.
         refusals: who was turned away at the admin address, by reason.
         climb: the automatic ladder.
+        cutovers: those that people ask for.
     """
 
     def __init__(self, settings: Settings, evidence: Evidence, complain: Callable[[str], None]) -> None:
         self.settings, self._evidence, self.complain = settings, evidence, complain
         self.refusals: Counter[str] = Counter()
         self.climb = Climb(Path(settings["path"]), complain)
+        self.cutovers = Cutovers(Path(settings["path"]), complain)
         self._without_token = False
         self.state: dict[str, Any] = {"revision": 0, "crew": [], "problems": "", "reloaded": 0.0, "stopping": False}
 
@@ -102,8 +106,11 @@ async def run(settings: Settings, pages: Callable[[Control], ASGIApp]) -> None:
     line = await Line.open(settings)
     loop = asyncio.get_running_loop()
 
+    def say(head: Head) -> None:
+        loop.call_soon_threadsafe(line.say, head)
+
     def complain(why: str) -> None:
-        loop.call_soon_threadsafe(line.say, {"is": "complaining", "why": why})
+        say({"is": "complaining", "why": why})
 
     evidence = Evidence(settings, complain)
     control = Control(settings, evidence, complain)
@@ -129,6 +136,8 @@ async def run(settings: Settings, pages: Callable[[Control], ASGIApp]) -> None:
         head, body = frame
         if head["do"] == "state":
             control.state = head
+        elif head["do"] == "cutover":
+            control.cutovers.take(head, say)
         elif head["do"] == "retire":
             server.should_exit = True
             closing = asyncio.create_task(asyncio.to_thread(control.climb.close))  # the successor has a ladder of its own
@@ -139,11 +148,14 @@ async def run(settings: Settings, pages: Callable[[Control], ASGIApp]) -> None:
             await evidence.use(head["revision"], body)
             control.climb.use(control.config)
             await asyncio.to_thread(control.make_token)
-            keeping = keeping or asyncio.create_task(keeper.live())
+            if keeping is None:
+                control.cutovers.begin()
+                keeping = asyncio.create_task(keeper.live())
     if keeping is not None:
         keeping.cancel()
     server.should_exit = True
     await (closing or asyncio.to_thread(control.climb.close))
+    await asyncio.to_thread(control.cutovers.close)
     await serving
     await evidence.close()
     living.cancel()

@@ -19,10 +19,17 @@ class Callers:
         state: what is answered.
         read: has the file read, unless what has the given digest is served already; the number of the reading that counts.
         over: whether the reading with that number is over, and all decide by what came of it.
+        other: called with every other question, and a way to answer.
     """
 
-    def __init__(self, state: Callable[[], Head], read: Callable[[str], int], over: Callable[[int], bool]) -> None:
-        self._state, self._read, self._over = state, read, over
+    def __init__(
+        self,
+        state: Callable[[], Head],
+        read: Callable[[str], int],
+        over: Callable[[int], bool],
+        other: Callable[[Head, Say], bool] = lambda head, say: False,
+    ) -> None:
+        self._state, self._read, self._over, self._other = state, read, over, other
         self._waiting: list[tuple[int, Say]] = []
 
     def hear(self, head: Head, say: Say) -> None:
@@ -32,6 +39,8 @@ class Callers:
         elif head.get("do") == "reload":
             self._waiting.append((self._read(str(head.get("digest", ""))), say))
             self.look()
+        else:
+            self._other(head, say)
 
     def look(self) -> None:
         """Something has happened: answer those who have waited for it."""

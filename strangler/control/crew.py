@@ -5,7 +5,7 @@ A place in the crew outlives those who fill it. As long as it is not told to sto
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from strangler.control.child import Child
@@ -68,12 +68,14 @@ class Crew:
     Args:
         patience: seconds without a word, or without the acknowledgement that is due, after which a process that has served is
             replaced.
-        bury: called with the number of a worker that has died, before its successor starts.
+        bury: called with the number of a worker that has died, or of control, before its successor starts.
         changed: called when who serves what has changed.
         refused: called when a worker cannot use a revision, with the reason.
         say: told what people should know.
+        other: called with the number of a place and whatever else it says.
 
     Attributes:
+        hold: what workers have to know of a hold on writes, with every configuration.
         fallen: how those died who died before the whole crew first served.
         revision: the latest.
     """
@@ -87,13 +89,16 @@ class Crew:
         changed: Callable[[], None],
         refused: Callable[[int, str], None],
         say: Callable[[str], None],
+        other: Callable[[int, Head], None] = lambda number, head: None,
     ) -> None:
         self._loop, self._patience = loop, patience
-        self._bury, self._changed, self._refused, self._say = bury, changed, refused, say
+        self._bury, self._changed, self._refused, self._say, self._other = bury, changed, refused, say, other
         self._places: list[Place] = []
         self._equipment: dict[int, Equipment] = {}
         self._body = b""
+        self._moved: Sequence[str] = ()
         self._stopping = False
+        self.hold: Head = {}
         self.revision = 0
         self.fallen: list[str] = []
         self.began = False
@@ -111,6 +116,10 @@ class Crew:
     def gone(self) -> bool:
         return not any(place.child for place in self._places)
 
+    def names(self) -> dict[int, str]:
+        """Those of the workers, by number."""
+        return {place.number: place.name for place in self.workers}
+
     def states(self) -> list[Head]:
         return [place.state() for place in self._places]
 
@@ -121,17 +130,26 @@ class Crew:
         self._equipment[number] = equipment
         self._start(place)
 
-    def publish(self, revision: int, body: bytes) -> None:
-        """Give all a configuration, which stays the one that new ones get."""
-        self.revision, self._body = revision, body
+    def publish(self, revision: int, body: bytes, moved: Sequence[str] = ()) -> None:
+        """Give all a configuration, which stays the one that new ones get. `moved` are the mappings that modern owns."""
+        self.revision, self._body, self._moved = revision, body, moved
         for place in self._places:
             if place.child is not None:
                 self._brief(place)
 
-    def tell_control(self, head: Head) -> None:
-        for place in self._places:
-            if place.number == 0 and place.child is not None:
-                place.child.send(head)
+    def tell_control(self, head: Head) -> bool:
+        """Whether there is anybody to hear it."""
+        found = [place.child for place in self._places if place.number == 0 and place.child is not None]
+        for child in found:
+            child.send(head)
+        return bool(found)
+
+    def tell_hold(self, hold: Head) -> None:
+        """Have all workers hold writes, and those that come; or no more."""
+        self.hold = hold
+        for place in self.workers:
+            if place.child is not None:
+                place.child.send({"do": "hold", "hold": hold})
 
     def look(self) -> None:
         """Replace those who hang."""
@@ -195,7 +213,7 @@ class Crew:
         assert place.child is not None
         place.due = self._loop.now + self._silence(place) + len(self._body) / _BYTES_PER_SECOND
         body = b"" if place.number == DATA else self._body  # it has files of its own
-        place.child.send({"do": "serve", "revision": self.revision}, body)
+        place.child.send({"do": "serve", "revision": self.revision, "moved": list(self._moved), "hold": self.hold}, body)
 
     def _heard(self, place: Place, head: Head) -> None:
         if head["is"] == "serving":
@@ -206,6 +224,8 @@ class Crew:
             self._refused(head["revision"], f"{place.name}: {head['why']}")
         elif head["is"] == "complaining":
             self._say(f"{place.name}: {head['why']}")
+        elif head["is"] != "alive":
+            self._other(place.number, head)
 
     def _replace(self, place: Place, why: str) -> None:
         assert place.child is not None
@@ -216,7 +236,7 @@ class Crew:
         """Somebody has died: as asked, or another takes the place, later and later if they die at once."""
         assert place.child is not None
         pid, place.child, place.revision = place.child.pid, None, 0
-        if place.number > 0:
+        if place.number >= 0:
             self._bury(place.number)
         if self._stopping:
             self._stop_control_when_alone()

@@ -20,6 +20,7 @@ from strangler.control.flipping.world import World
 from strangler.control.older import Older
 from strangler.core import journal as core
 from strangler.core.climbing import Decision, Move, Unit, ascent, descent, patience, units, weakest
+from strangler.core.cutover import Record
 from strangler.core.errors import Refusal, StranglerError
 from strangler.core.flip import descend, place_of
 from strangler.core.guard.evidence import Evidence
@@ -127,11 +128,13 @@ class Ladder:
         if entries is None:
             return replace(unit, since=first, held="the journal cannot be read, so it is not known what is held")
         names = {route.name for route in unit.routes}
+        record = self._world.record(self._world.read().real) if any(route.data for route in unit.routes) else Record()
+        moved = any(record.moved.intersection(route.data) for route in unit.routes if route.match.takes_unsafe)
         holds = [entry for name, entry in core.holds(entries).items() if name in names]
         since = [found for name in names if (found := core.since(entries, name)) is not None]
-        pending = any(entry.route in names for entry in core.unsettled(entries))
+        pending = any(entry.route in names for entry in core.unsettled(entries)) or not names.isdisjoint(record.held)
         held = f"held by {holds[0].actor}: `strangler resume {unit.name}`" if holds else ""
-        return replace(unit, since=max(since, default=first), held=held, pending=pending)
+        return replace(unit, since=max(since, default=first), held=held, pending=pending, moved=moved)
 
     def _decide(self, unit: Unit, judging: _Judging, now: float) -> Decision:
         if unit.relied_on and (down := descent(unit, judging.staying(unit))) is not None:

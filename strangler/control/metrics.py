@@ -62,6 +62,8 @@ FAMILIES: tuple[tuple[str, str, str], ...] = (
     ("connections_open", "gauge", "Client connections open now."),
     ("faults_total", "counter", "Errors of the proxy's own; each kind is logged once."),
     ("access_log_lost_total", "counter", "Access log lines that could not be written."),
+    ("held_requests_total", "counter", "Writes that had to wait while a cutover moved their data."),
+    ("held_requests", "gauge", "Writes that wait for a cutover now."),
     ("admin_refusals_total", "counter", "Requests to the admin address that were turned away, by reason."),
     ("config_revision", "gauge", "The latest configuration; counts from 1 at start."),
     ("config_last_reload_successful", "gauge", "Whether the file as it was read last is what is served."),
@@ -88,6 +90,8 @@ _SCALARS = {
     "connections_open": Scalar.OPEN,
     "faults_total": Scalar.FAULTS,
     "access_log_lost_total": Scalar.LOG_LOST,
+    "held_requests_total": Scalar.HELD,
+    "held_requests": Scalar.WAITING,
 }
 
 

@@ -19,6 +19,7 @@ from strangler.config.keyfile import IDENTITY
 from strangler.config.load import contents, sound
 from strangler.control import data_document
 from strangler.control.access import check_writable
+from strangler.control.cutover.record import record_of
 from strangler.control.flipping import by_hand
 from strangler.control.flipping.by_hand import Ruling
 from strangler.control.flipping.guard import guard
@@ -26,6 +27,7 @@ from strangler.control.flipping.world import Judge, World
 from strangler.control.frames import Head
 from strangler.control.lifeline import begin, hear, say_and_end
 from strangler.control.shortfalls import shortfalls
+from strangler.core.cutover_terms import stranded
 from strangler.core.errors import ConfigError, UsageError
 from strangler.core.flip import Place, place_of
 from strangler.core.model import Config, Listener, Stage
@@ -59,6 +61,9 @@ def read(
         check_certificates(config)
         if any(upstream.identity for upstream in config.upstreams.values()):
             IDENTITY.find(environ, config.folder)
+        record = record_of(path)
+        if lost := list(stranded(config, record)):
+            raise UsageError("\n".join(f"{path}: {line}" for line in lost))
         if served is not None:
             ruling = _by_hand(World(path, environ, judge), data, config, served)
     except UsageError as error:
@@ -83,6 +88,8 @@ def read(
         "admin": astuple(config.admin.address),
         "admin.tls": astuple(config.admin.tls) if config.admin.tls else None,
         "held": _pack(kept.listen),
+        "moved": sorted(record.moved),
+        "hold": {"token": move.token, "routes": list(move.routes), "seconds": move.hold} if (move := record.move) else None,
     }, pickle.dumps(kept, pickle.HIGHEST_PROTOCOL)
 
 

@@ -122,6 +122,11 @@ def path_of(address: Address) -> str:
     return os.path.join(folder(), _file_name(address))
 
 
+def lives(pid: int) -> bool:
+    """Whether there is such a process."""
+    return _lives(str(pid))
+
+
 def _lives(pid: str) -> bool:
     try:
         os.kill(int(pid), 0)

@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from strangler.control import probe
+from strangler.control.cutover.plain import record_as_json
 from strangler.control.evidence_for import Look, Probe
 from strangler.control.gathering.witnessed import SERVED
 from strangler.control.plain import judgement_as_json, place_as_json
 from strangler.control.tally import BUCKETS
+from strangler.core.cutover import NEW, OLD, Record
 from strangler.core.errors import DatabaseError
 from strangler.core.flip import Flip, Place, climb, place_of
 from strangler.core.guard.evidence import Evidence
@@ -150,12 +152,14 @@ class Overview:
     Attributes:
         now: seconds since 1970.
         trouble: why something is not known, one clause each.
+        record: of cutovers: which data modern owns, and what is under way.
     """
 
     now: float
     proxy: Proxy
     standings: tuple[Standing, ...]
     trouble: tuple[str, ...] = ()
+    record: Record = Record()
 
     @property
     def units(self) -> tuple[Unit, ...]:
@@ -262,10 +266,27 @@ class Attention:
     command: str = ""
 
 
-def attention(units: Iterable[Unit]) -> list[Attention]:
-    """What needs a person first, worst first."""
+def attention(units: Iterable[Unit], record: Record | None = None) -> list[Attention]:
+    """What needs a person first, worst first; also a cutover that is under way, if its record is given."""
     found = [one for unit in units for one in _attention(unit)]
-    return sorted(found, key=lambda one: one.rank)
+    return sorted([*(_of_cutovers(record) if record is not None else ()), *found], key=lambda one: one.rank)
+
+
+def _of_cutovers(record: Record) -> Iterator[Attention]:
+    move = record.move
+    if move is not None and record.decided:
+        words = f"a cutover to the {move.to} side is decided and not finished: its writes wait until both databases say so"
+        yield Attention(0, move.name, words, "strangler data owner")
+    elif move is not None:
+        yield Attention(0, move.name, f"a cutover to the {move.to} side is under way, by {move.actor}: its writes wait")
+
+
+def owner_of(route: Route, record: Record) -> str | None:
+    """The side that owns what a route writes or reads; None if it names no data, "both" if that is parted."""
+    if not route.data:
+        return None
+    sides = {NEW if name in record.moved else OLD for name in route.data}
+    return sides.pop() if len(sides) == 1 else "both"
 
 
 def _attention(unit: Unit) -> Iterator[Attention]:
@@ -299,7 +320,7 @@ def _failing(unit: Unit) -> str:
 def as_json(overview: Overview) -> dict[str, Any]:
     """Everything."""
     proxy = overview.proxy
-    notes = attention(overview.units)
+    notes = attention(overview.units, overview.record)
     return {
         "now": overview.now,
         "proxy": {
@@ -311,7 +332,10 @@ def as_json(overview: Overview) -> dict[str, Any]:
         },
         "trouble": list(overview.trouble),
         "attention": [{"name": one.unit, "words": one.words, "command": one.command or None} for one in notes],
-        "routes": [_standing_as_json(standing) for standing in overview.standings],
+        "cutover": record_as_json(overview.record)["open"],
+        "routes": [
+            {**_standing_as_json(standing), "owner": owner_of(standing.route, overview.record)} for standing in overview.standings
+        ],
     }
 
 

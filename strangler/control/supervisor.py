@@ -23,6 +23,8 @@ from strangler.control.callers import Callers
 from strangler.control.cells import new_arena
 from strangler.control.child import python
 from strangler.control.crew import DATA, Crew, Equipment
+from strangler.control.cutover.calls import Calls
+from strangler.control.cutover.hold import Hold
 from strangler.control.frames import Head
 from strangler.control.holdings import Holdings
 from strangler.control.loop import Loop
@@ -65,8 +67,16 @@ class Supervisor:
         self._loop = Loop()
         self._holdings = Holdings()
         self._crew = Crew(
-            self._loop, order.patience, bury=self._bury, changed=self._changed, refused=self._refused, say=self._say
+            self._loop,
+            order.patience,
+            bury=self._bury,
+            changed=self._changed,
+            refused=self._refused,
+            say=self._say,
+            other=self._hear,
         )
+        self._hold = Hold(self._loop, self._crew.tell_hold, self._say, self._crew.names)
+        self._calls = Calls(self._hold, self._stands_against_a_hold, self._crew.tell_control)
         self._signals = {
             signal.SIGTERM: self._stop,
             signal.SIGINT: self._stop,
@@ -77,8 +87,9 @@ class Supervisor:
         self._pairs: socket.socket | None = None
         self._handover: Handover | None = None
         self._successor: subprocess.Popen[bytes] | None = None
+        self._predecessor = 0
         self._stops = 0
-        self._callers = Callers(self._state, self._have_read, self._is_over)
+        self._callers = Callers(self._state, self._have_read, self._is_over, self._calls.hear)
         self._reading = Reading(self._loop, order.path, lambda: self._plan.get("places"), self._read, self._callers.look)
         self._plan: Head = {}
         self._tables: list[tuple[Head, bytes]] = []
@@ -136,6 +147,7 @@ class Supervisor:
                 if not taken.pid:
                     raise
                 heir = Heir(taken.pid)
+                self._predecessor = taken.pid
                 self._holdings.inherit(heir.offer, heir.descriptors)
                 return heir
         return None
@@ -168,7 +180,9 @@ class Supervisor:
         if heir is not None:
             heir.ready()
         self._holdings.own()
-        self._handover = Handover(self._loop, self._holdings.offer, self._leave_to, self._callers.hear)
+        self._handover = Handover(
+            self._loop, self._holdings.offer, self._leave_to, self._callers.hear, lambda: not self._hold.token
+        )
         schemes = self._plan["schemes"]
         for url in dict.fromkeys(_url(listening.address, schemes[number]) for number, listening in self._holdings.public):
             console.say(f"strangler serves {url}", console.OUT)
@@ -209,7 +223,9 @@ class Supervisor:
             self._say(note)
         self._plan, self._problems = head, ""
         self._tables = [*self._tables[-1:], (head, body)]
-        self._crew.publish(self._crew.revision + 1, body)
+        if not self._crew.revision and head["hold"]:  # a cutover was cut off: nothing is written until it is settled
+            self._hold.begin(**head["hold"], kept=True)
+        self._crew.publish(self._crew.revision + 1, body, head["moved"])
         if self._handover is not None:
             routes = f"{head['routes']} routes"
             self._announcements.append(f"reloaded, {routes}" if asked else f"took up the changed file, {routes}")
@@ -250,7 +266,18 @@ class Supervisor:
             "serving": self._crew.serving,
             "crew": self._crew.states(),
             "problems": self._problems,
+            "hold": self._hold.token,
         }
+
+    def _stands_against_a_hold(self) -> str:
+        """Requests of other processes than our workers would not be held."""
+        if self._stops:
+            return "strangler is being stopped"
+        if self._handover is None or self._handover.busy:
+            return "a successor is just taking over: try again when it serves"
+        if self._predecessor and runtime.lives(self._predecessor):
+            return f"pid {self._predecessor}, whose place this one took, still finishes requests: try again when it has gone"
+        return ""
 
     def _have_read(self, digest: str) -> int:
         """Have the file read, unless it is served already."""
@@ -264,8 +291,18 @@ class Supervisor:
 
     # What the crew calls.
 
+    def _hear(self, number: int, head: Head) -> None:
+        if head["is"] == "holding":
+            self._hold.hear(number, head)
+        elif head["is"] == "cutover":
+            self._calls.told(head)
+
     def _bury(self, number: int) -> None:
-        bury(self._arena, number)
+        if number:
+            bury(self._arena, number)
+            self._hold.bury(number)
+        else:
+            self._calls.bury()
 
     def _changed(self) -> None:
         if self._crew.serving and self._announcements:
@@ -286,7 +323,7 @@ class Supervisor:
             self._announcements = []
             self._tables = self._tables[:1]
             self._plan, body = self._tables[0]
-            self._crew.publish(revision + 1, body)
+            self._crew.publish(revision + 1, body, self._plan["moved"])
             self._tell_control()
 
     def _tell_control(self) -> None:

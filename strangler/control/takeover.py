@@ -61,6 +61,7 @@ class Handover:
         offer: what is handed over, and the descriptors of it.
         leave: called with the successor's pid, when it serves.
         other: called with whatever else is asked, and a way to answer.
+        may: whether anything may be handed over now.
     """
 
     def __init__(
@@ -69,8 +70,9 @@ class Handover:
         offer: Callable[[], tuple[Head, list[int]]],
         leave: Callable[[int], None],
         other: Callable[[Head, Callable[[Head], None]], None],
+        may: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._loop, self._offer, self._leave, self._other = loop, offer, leave, other
+        self._loop, self._offer, self._leave, self._other, self._may = loop, offer, leave, other, may
         self._links: set[Link] = set()
         self._successor: Link | None = None
         self._path = runtime.door_of(os.getpid())
@@ -126,8 +128,8 @@ class Handover:
         self._links.add(link)
 
     def _offer_to(self, link: Link, sock: socket.socket) -> None:
-        """One successor at a time."""
-        if self._successor is not None:
+        """One successor at a time, and none while a cutover holds writes: it would not know of them."""
+        if self._successor is not None or not self._may():
             self._links.discard(link)
             link.close()
             return

@@ -62,12 +62,14 @@ _BEFORE_ANY_REQUEST = (reasons.TOO_MANY_CONNECTIONS, reasons.TLS_HANDSHAKE)
 
 
 class Scalar(IntEnum):
-    """What a worker counts as a whole. OPEN is a gauge, and dies with the worker."""
+    """What a worker counts as a whole. OPEN and WAITING are gauges, and die with the worker."""
 
     OPEN = 0
     CONNECTIONS = 1
     FAULTS = 2
     LOG_LOST = 3
+    HELD = 4
+    WAITING = 5
 
 
 class Tally:
@@ -114,6 +116,8 @@ class Tally:
         cells[at(Scalar.CONNECTIONS)] = counters.connections
         cells[at(Scalar.FAULTS)] = counters.faults
         cells[at(Scalar.LOG_LOST)] = log_lost
+        cells[at(Scalar.HELD)] = counters.held
+        cells[at(Scalar.WAITING)] = counters.waiting
         for reason, row in self._unheard.items():
             cells[row] = counters.refusals[reason.label]
         for upstream, opens in counters.opens.items():

@@ -18,7 +18,7 @@ from strangler.control.cells import GATE, SCALARS, WIDTH, Key, Region
 DEAD = 0  # the region of those who have died; worker slots count from 1
 LIFE = SCALARS - 2  # the scalar that says whose region it is: the how-manieth worker in this slot; 0: nobody is there
 _GENERATION = SCALARS - 1  # the scalar of the first region
-_OPEN = 0  # the scalar that is a gauge
+_GAUGES = (0, 5)  # the scalars that are no counts
 _PAUSE = 0.001
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ def bury(arena: int, slot: int) -> None:
     generation = dead.scalar(_GENERATION)
     dead.cells[generation] += 1
     for number, count in enumerate(region.scalars()):
-        if number not in (_OPEN, LIFE):
+        if number not in (*_GAUGES, LIFE):
             dead.cells[dead.scalar(number)] += count
     for key, cells in region.rows():
         if key[0] == GATE:

@@ -14,7 +14,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import uvloop
@@ -43,6 +43,7 @@ from strangler.proxy.proxy import Proxy, start
 
 MIRROR_SECONDS = 0.25
 ALIVE_EVERY = 4  # mirrors
+HOLD_SECONDS = 0.02  # between two looks at the writes that are still at work
 PARTING = 1.0  # seconds to hand over what waits for control
 
 
@@ -67,6 +68,8 @@ class Worker:
         self._stopping: asyncio.Task[None] | None = None
         self._left = asyncio.Event()
         self._mirrored = 0
+        self._hold: Head = {}
+        self._told: Head = {}
 
     async def run(self) -> None:
         """Do as the frames say, until they say to leave."""
@@ -83,17 +86,21 @@ class Worker:
             head, body = await self._line.hear()
             if head["do"] == "stop":
                 self._stop(head["grace"])
+            elif head["do"] == "hold":
+                self._use_hold(head["hold"])
             else:
+                self._hold = head.get("hold") or {}
                 await self._serve(head, body)
 
     async def _serve(self, head: Head, body: bytes) -> None:
         """Decide by a configuration from now on, or go on with the one before and say why."""
         try:
             with _giving_way():
-                table = await asyncio.to_thread(_table, body)
+                table = await asyncio.to_thread(_table, body, head.get("moved", ()))
             listeners = self._receiving(table.config)
             contexts = await asyncio.to_thread(tls.load, listeners, table.config.upstreams)
             self._witness.use(head["revision"])
+            table.hold(self._hold.get("routes", ()))
             if self._proxy is None:
                 self._proxy = await start(
                     table,
@@ -119,7 +126,27 @@ class Worker:
             self._proxy.glance = self._sampler.take if self._sampler.wanted else None
             self._use_log(table.config)
             self._proxy.observe = self._tally.observe if self._log is None else self._observe
+            self._use_hold(self._hold)
             self._line.say({"is": "serving", "revision": head["revision"]})
+
+    def _use_hold(self, hold: Head) -> None:
+        """Have the writes wait that a cutover names, or let them go on if it names none; and say how far that is."""
+        hold = self._hold = dict(hold)
+        if self._proxy is not None:
+            self._proxy.hold(hold.get("routes", ()), hold.get("seconds", 0.0))
+            self._told = {}
+            self._tell_hold(hold)
+
+    def _tell_hold(self, hold: Head) -> None:
+        """Again and again while it lasts, whenever something else is to be told."""
+        if hold is not self._hold or not hold or self._proxy is None:
+            return
+        holding = self._proxy.holding
+        told = {"token": hold["token"], "at_work": holding.at_work(hold["routes"]), "waiting": holding.waiting}
+        if told != self._told:
+            self._told = told
+            self._line.say({"is": "holding", **told})
+        asyncio.get_running_loop().call_later(HOLD_SECONDS, self._tell_hold, hold)
 
     def _receiving(self, config: Config) -> list[Listener]:
         """The listeners of our sockets as the file has them now. If addresses have changed, which waits for a takeover,
@@ -175,6 +202,7 @@ class Worker:
         """Bring the counters up to date, and now and then tell the supervisor that the loop still turns."""
         if self._proxy is not None:
             lost = self._log_lost + (self._log.lost if self._log else 0)
+            self._proxy.counters.waiting = self._proxy.holding.waiting
             self._tally.mirror(self._proxy.counters, lost)
             self._tally.mirror_gates(self._proxy.routing.pools)
         if self._mirrored % ALIVE_EVERY == 0:
@@ -201,11 +229,11 @@ def _giving_way() -> Iterator[None]:
         sys.setswitchinterval(usual)
 
 
-def _table(body: bytes) -> Table:
+def _table(body: bytes, moved: Sequence[str]) -> Table:
     config = pickle.loads(body)
     assert isinstance(config, Config)
     check_hooks(config)  # importing them takes as long as they like: here, where nobody waits
-    return Table(config)
+    return Table(config, moved)
 
 
 def _redaction_key(config: Config) -> bytes:

@@ -159,7 +159,7 @@ def ascent(unit: Unit, judged: Judgement) -> Decision:
     verdict = judged.verdict
     if verdict is not Verdict.PASS:
         return Decision(Move.STAY, words(judged, verdict), None, verdict, told=verdict is Verdict.FAIL)
-    if unit.next is not None and unit.next.stage is Stage.MODERN and _writes(unit.routes):
+    if unit.next is not None and unit.next.stage is Stage.MODERN and _writes(unit.routes) and not unit.moved:
         why = "its writes move the ownership of data, which is a cutover, and a person's business"
         return Decision(Move.CALL, why, None, verdict, True)
     return Decision(Move.CLIMB, f"dwelt {about(unit.dwell / 3600)}, and every condition is met", unit.next, verdict, True)

@@ -6,7 +6,7 @@ the segment tree, at most one hash, and a look-up; the decision handed out is on
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from strangler.core.bucket import bucket
@@ -42,22 +42,43 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Answer it here. `reason` is a constant that doubles as a metric label."""
+    """Answer it here. `reason` is a constant that doubles as a metric label.
+
+    Attributes:
+        waits: whether it is not refused yet: a cutover holds the writes of its route, and will have it decided again.
+    """
 
     status: int
     reason: str
+    waits: bool = False
 
 
 Decision = Forward | Refuse
+
+HELD = Refuse(503, "held", waits=True)
 
 
 class Plan:
     """A route with its decisions worked out."""
 
-    __slots__ = ("_below", "_copied", "_rest", "_salt", "_sticky", "_weight", "index", "match", "methods", "predicates", "route")
+    __slots__ = (
+        "_below",
+        "_copied",
+        "_moved",
+        "_rest",
+        "_salt",
+        "_sticky",
+        "_weight",
+        "index",
+        "match",
+        "methods",
+        "predicates",
+        "route",
+    )
 
     def __init__(self, route: Route, moved: bool) -> None:
         self.route = route
+        self._moved = moved
         self.index: int = route.index
         self.match: Match = route.match
         self.methods = shared(route.match.methods)
@@ -68,7 +89,12 @@ class Plan:
         self._below = _variants(route, moved, below=True)
         self._rest = _variants(route, moved, below=False)
 
-    def decide(self, request: Request, segments: Segments, draw: float) -> Forward:
+    def hold(self, held: bool) -> None:
+        """Have unsafe requests wait, or no more. Safe ones never know."""
+        self._below = _variants(self.route, self._moved, below=True, held=held)
+        self._rest = _variants(self.route, self._moved, below=False, held=held)
+
+    def decide(self, request: Request, segments: Segments, draw: float) -> Decision:
         """The decision for a request that matched."""
         method = request.method
         variant = (method in SAFE_METHODS) + 2 * (method in self._copied)
@@ -79,7 +105,7 @@ class Plan:
 
 
 class Table:
-    """All decisions of one configuration. Immutable: a flip or an edit makes a new one.
+    """All decisions of one configuration. Immutable, but for `hold`: a flip or an edit makes a new one.
 
     Args:
         config: a valid configuration.
@@ -94,6 +120,16 @@ class Table:
         self.unmatched = Forward(None, None, Side.LEGACY, config.default)
         legacies = {config.default, *(route.legacy for route in config.routes)}
         self._all_one_legacy = len(legacies) == 1 and not any(past_shadow(route) for route in config.routes)
+        self._held: frozenset[str] = frozenset()
+
+    def hold(self, names: Collection[str]) -> None:
+        """Have unsafe requests of these routes wait from the next one on, and of no others: the decisions made beforehand are
+        put in their place, so that a request that goes on costs what it always did."""
+        held = frozenset(names)
+        for plan in self.plans:
+            if (plan.route.name in held) is not (plan.route.name in self._held):
+                plan.hold(plan.route.name in held)
+        self._held = held
 
     def decide(self, request: Request, draw: float) -> Decision:
         """Decide one request. `draw` is uniform in [0, 1), fresh for every request."""
@@ -107,7 +143,10 @@ class Table:
         return plan.decide(request, segments, draw) if plan else self.unmatched
 
     def _decide_ambiguous(self, request: Request, reason: str) -> Decision:
-        """Legacy, without a copy, if every route that could match is still at legacy or shadow; else a refusal."""
+        """Legacy, without a copy, if every route that could match is still at legacy or shadow; else a refusal. A write that
+        could be one of those that wait does."""
+        if self._held and request.method not in SAFE_METHODS:
+            return HELD
         if self._all_one_legacy:
             return self.unmatched
         refusal = Refuse(400, f"ambiguous_path_{reason}")
@@ -122,7 +161,7 @@ class Table:
 
     def on_error(self) -> Decision:
         """What to do when deciding itself failed (an error of ours): never send a write to the wrong system."""
-        return self.unmatched if self._all_one_legacy else Refuse(503, "routing_error")
+        return self.unmatched if self._all_one_legacy and not self._held else Refuse(503, "routing_error")
 
 
 def past_shadow(route: Route) -> bool:
@@ -149,10 +188,12 @@ def sticky_key(sticky: Sticky, match: Match, request: Request, segments: Segment
     return next((value for value in values if value), None)
 
 
-def _variants(route: Route, moved: bool, *, below: bool) -> tuple[Forward, ...]:
+def _variants(route: Route, moved: bool, *, below: bool, held: bool = False) -> tuple[Decision, ...]:
     """The decisions of one side of the weight, at index (method is safe) + 2 × (method is shadowed)."""
     return tuple(
-        _forward(route, moved, safe=safe, below=below, copied=copied) for copied in (False, True) for safe in (False, True)
+        HELD if held and not safe else _forward(route, moved, safe=safe, below=below, copied=copied)
+        for copied in (False, True)
+        for safe in (False, True)
     )
 
 

@@ -6,7 +6,7 @@ against it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from strangler.core.decide import Decision, Forward, Table, stand, sticky_key
@@ -58,8 +58,9 @@ class Explanation:
     stages: tuple[tuple[Stage, Forward], ...]
 
 
-def explain(config: Config, request: Request, draw: float = 0.5) -> Explanation:
-    """Explain one request. `draw` stands for the draw that a canary without a key may need."""
+def explain(config: Config, request: Request, draw: float = 0.5, moved: Collection[str] = ()) -> Explanation:
+    """Explain one request. `draw` stands for the draw that a canary without a key may need; `moved` are the mappings that modern
+    owns."""
     path = canonical(request.path)
     verdicts = tuple(_verdict(route, request, path.segments) for route in config.routes)
     winner = next((verdict.route for verdict in verdicts if not verdict.reasons), None) if not path.ambiguous else None
@@ -71,8 +72,8 @@ def explain(config: Config, request: Request, draw: float = 0.5) -> Explanation:
         verdicts,
         winner,
         _stand(winner, request, path.segments, draw) if winner else None,
-        Table(config).decide(request, draw),
-        tuple(_stages(config, winner, request, draw)) if winner else (),
+        Table(config, moved).decide(request, draw),
+        tuple(_stages(config, winner, request, draw, moved)) if winner else (),
     )
 
 
@@ -123,8 +124,10 @@ def _stand(route: Route, request: Request, segments: Segments, draw: float) -> S
     return Stand(None, where, f"no {route.sticky.by} in the request: one draw per request")
 
 
-def _stages(config: Config, route: Route, request: Request, draw: float) -> Iterator[tuple[Stage, Forward]]:
+def _stages(
+    config: Config, route: Route, request: Request, draw: float, moved: Collection[str]
+) -> Iterator[tuple[Stage, Forward]]:
     for stage in Stage:
-        decision = Table(replace(config, routes=(replace(route, stage=stage, index=0),))).decide(request, draw)
+        decision = Table(replace(config, routes=(replace(route, stage=stage, index=0),)), moved).decide(request, draw)
         if isinstance(decision, Forward):
             yield stage, decision

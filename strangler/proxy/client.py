@@ -210,6 +210,17 @@ class ClientConnection(asyncio.Protocol):
         if self._state is _OPEN and self.passage is None and not self.reader.in_head:
             self.deadline = min(self.deadline, self.proxy.deadlines.now + PARTING)
 
+    def go_on(self) -> None:
+        """The request that waited is decided again. Does not raise."""
+        passage = self.passage
+        if passage is None:
+            return
+        try:
+            passage.go_on()
+        except Exception as error:
+            self._fault(error)
+        self.advance()
+
     # Ours.
 
     def advance(self) -> None:
@@ -237,7 +248,7 @@ class ClientConnection(asyncio.Protocol):
         if passage is None:
             return self.writable
         if passage.connection is None:
-            return passage.inbound.buffered < BUFFER
+            return not passage.waiting and passage.inbound.buffered < BUFFER
         return passage.connection.writable
 
     def _set_deadline(self) -> None:

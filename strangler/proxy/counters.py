@@ -18,6 +18,7 @@ class Counters:
         untranslated: answers of modern that no client got because they could not be translated, by the label of the reason.
         opens: how often breakers opened, by upstream.
         faults: errors of ours.
+        held: requests that had to wait for a cutover; `waiting` now.
     """
 
     connections: int = 0
@@ -28,3 +29,5 @@ class Counters:
     untranslated: Counter[str] = field(default_factory=Counter)
     opens: Counter[str] = field(default_factory=Counter)
     faults: int = 0
+    held: int = 0
+    waiting: int = 0

@@ -48,6 +48,20 @@ class Deadlines:
     def forget(self, timed: Timed) -> None:
         self._timed.discard(timed)
 
+    def time(self) -> float:
+        """Now, not at the last tick."""
+        return self._loop.time()
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Call when others have had their turn; what it raises is told like that of an `expire`."""
+        self._loop.call_soon(self._call, call)
+
+    def _call(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception as error:
+            self._on_error(error)
+
     def stop(self) -> None:
         self._handle.cancel()
 

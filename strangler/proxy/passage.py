@@ -6,7 +6,7 @@ and whether the client's connection lives on. Bytes are read by the readers, wri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from random import random
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -44,6 +44,7 @@ class Passage:
         connection: the upstream's, while it carries this request.
         copy: what is kept of it for its shadow request; None for most.
         over: whether the request has ended; nothing more happens then.
+        waiting: whether it waits to be decided again (`holding`).
     """
 
     __slots__ = (
@@ -76,6 +77,7 @@ class Passage:
         "copy",
         "inbound",
         "over",
+        "waiting",
     )
 
     def __init__(self, client: ClientConnection, inbound: Inbound) -> None:
@@ -84,6 +86,7 @@ class Passage:
         self.connection: UpstreamConnection | None = None
         self.copy: Copy | None = None
         self.over = False
+        self.waiting = False
         self._routing = client.proxy.routing
         self._started = perf_counter()
         self._first_byte = 0.0
@@ -109,7 +112,8 @@ class Passage:
     def begin(self) -> None:
         """Decide, and ask an upstream or answer."""
         inbound, claimed = self.inbound, self._routing.claimed
-        self._request_id = request_id.chosen(ids) if (ids := inbound.head.request_ids) else request_id.new()
+        if not self._request_id:
+            self._request_id = request_id.chosen(ids) if (ids := inbound.head.request_ids) else request_id.new()
         if claimed and inbound.head.cleared is not claimed:
             inbound.head.clear(claimed)
         if inbound.refused is not None:
@@ -117,12 +121,32 @@ class Passage:
             return
         decision = self._decide()
         if isinstance(decision, Refuse):
-            self.answer(reasons.of(decision))
+            if decision.waits:
+                self._wait()
+            else:
+                self.answer(reasons.of(decision))
             return
         self._decision = decision
         if decision.counted and (shadowing := self.client.proxy.shadowing) is not None:
             self.copy = shadowing.take(self._routing, decision, inbound)
         self._ask(decision.upstream, decision.side)
+
+    def _wait(self) -> None:
+        self.waiting = self.client.proxy.holding.wait(self)
+        if not self.waiting:
+            self.answer(reasons.HELD)
+
+    def go_on(self) -> None:
+        """It need not wait any more; the time that it waited is nobody's answer."""
+        self.waiting = False
+        self._routing = self.client.proxy.routing
+        self._started = perf_counter()
+        self.begin()
+
+    def writes(self, names: Collection[str]) -> bool:
+        """Whether it is a write of one of these routes that was sent on its way."""
+        route = self._decision.route if self._decision is not None else None
+        return not self.over and route is not None and route.name in names and self.inbound.method not in SAFE_METHODS
 
     def more(self) -> None:
         """More of the request has arrived."""
@@ -543,11 +567,15 @@ class Passage:
             accepts=[value.decode("latin-1") for name, value in inbound.head.headers if name.lower() == b"accept"],
             to_head=inbound.method == "HEAD",
             close=not keep,
-            retry_after=self._routing.pools[self._upstream].gate.rest() if reason.later else 0,
+            retry_after=self._rest() if reason.later else 0,
         )
         write(client.transport, [data])
         self._settle(reason)
         client.finished(inbound, keep)
+
+    def _rest(self) -> int:
+        """Seconds after which it may be worth asking again."""
+        return self._routing.pools[self._upstream].gate.rest() if self._upstream else self.client.proxy.holding.rest()
 
     def _cut_short(self, reason: Reason) -> None:
         """The answer cannot be completed: the client must not take what it has for all of it."""
@@ -575,6 +603,9 @@ class Passage:
         proxy = self.client.proxy
         if reason is not None:
             proxy.counters.refusals[reason.label] += 1
+            route = self._decision.route if self._decision is not None else None
+            if route is not None and route.data and self.inbound.method not in SAFE_METHODS:
+                proxy.holding.leave(route.name)
         if proxy.observe is not None:
             try:
                 proxy.observe(self._record())

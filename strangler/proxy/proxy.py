@@ -9,7 +9,7 @@ import asyncio
 import logging
 import socket
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -27,6 +27,7 @@ from strangler.proxy.exchange import Observe
 from strangler.proxy.gate import Gate
 from strangler.proxy.handshake import Handshake
 from strangler.proxy.headers import plain_name
+from strangler.proxy.holding import Holding
 from strangler.proxy.hooks import Hooks
 from strangler.proxy.identities import Identities
 from strangler.proxy.origins import Origins
@@ -83,6 +84,7 @@ class Proxy:
         hooks: the threads in which answers are translated.
         handshakes: connections that will be clients.
         shadowing: who sends shadow requests; None if nobody wants to know of them.
+        holding: where writes wait while their data changes hands.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class Proxy:
         self.deadlines = Deadlines(asyncio.get_running_loop(), self.fault, tick)
         self.hooks = Hooks(self.deadlines)
         self.shadowing = Shadowing(self, witness) if witness is not None else None
+        self.holding = Holding(self)
         self._identity_key = identity_key
         self.routing = self._routing_for(table, None, contexts)
 
@@ -149,11 +152,20 @@ class Proxy:
             if self.routing.shadow_pools.get(name) is not shadow_pool:
                 shadow_pool.retire()
 
+    def hold(self, names: Collection[str], seconds: float) -> None:
+        """Have writes of these routes wait from now on, and of no others; each for so many seconds at most. Those that waited
+        and need not any more go on."""
+        self.holding.seconds = seconds
+        self.routing.table.hold(names)
+        if not names:
+            self.holding.release()
+
     async def stop(self, grace: float) -> None:
         """Accept no more, let requests in flight finish for up to `grace` seconds, then end them, tunnels too."""
         self.stopping = True
         for door in self._doors:
             door.close()
+        self.holding.give_up()
         for client in list(self.clients):
             client.retire()
         if (self.clients or self.handshakes) and grace > 0:

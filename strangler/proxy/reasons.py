@@ -69,6 +69,7 @@ ADAPT_CONFLICT = Reason(502, "adapt_conflict", "The answer of the service behind
 ADAPT_FAILED = Reason(502, "adapt_failed", "The answer of the service behind this route could not be translated.", False)
 UNHEALTHY = Reason(503, "unhealthy", "The service behind this route is out of service.", closes=False, later=True)
 BREAKER_OPEN = Reason(503, "breaker_open", "The service behind this route has failed too often just now.", False, later=True)
+HELD = Reason(503, "held", "What is behind this route is just changing hands; nothing was done.", closes=False, later=True)
 ENGINE_ERROR = Reason(502, "engine_error", "The proxy could not handle this request.")
 CLIENT_GONE = Reason(0, "client_gone", "The client closed the connection before its answer was complete.")
 TRUNCATED = Reason(0, "truncated", "The upstream stopped in the middle of its answer.")

@@ -7,13 +7,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from strangler.control.cutover.order import HOLD
+from strangler.control.cutover.order import Effect as Ended
+from strangler.control.cutover.order import Order as Cutover
+from strangler.control.cutover.plain import done_as_json as cutover_as_json
 from strangler.control.flipping.flip import flip
 from strangler.control.flipping.hold import hold, resume
 from strangler.control.flipping.order import Done, Effect, Order, Refused
 from strangler.control.flipping.settlement import keep
 from strangler.control.flipping.world import World
 from strangler.control.plain import done_as_json, refused_as_json
-from strangler.core.errors import StranglerError
+from strangler.core.errors import DatabaseError, Refusal, StranglerError
 from strangler.core.model import Stage
 from strangler.web.answers import Turned
 from strangler.web.desk import Desk
@@ -41,6 +45,29 @@ def roll_back(desk: Desk, asked: Asked) -> Any:
     stage = Stage(given["to"]) if given["to"] else None
     order = Order(given["route"], asked.actor.name, stage, rollback=True, reason=given["reason"], dry_run=given["dry_run"])
     return _carry_out(desk, order)
+
+
+def cut_over(desk: Desk, asked: Asked) -> Any:
+    """Move a group's writes and the ownership of their data to modern, or back; in the answer is what each step took."""
+    begun, given = time.monotonic(), asked.given
+    order = Cutover(
+        given["route"],
+        asked.actor.name,
+        given["back"],
+        Stage(given["to"]) if given["to"] else None,
+        given["reason"],
+        given["force"],
+        given["hold"] if given["hold"] is not None else HOLD,
+        given["dry_run"],
+    )
+    done = desk.control.cutovers.carry_out(order)
+    said = {**cutover_as_json(done), "seconds": round(time.monotonic() - begun, 3)}
+    if done.effect is Ended.UNSETTLED:
+        raise Turned(503, "unsettled", f"not settled: {done.why}", exit_code=DatabaseError.exit_code, done=said)
+    if done.effect in (Ended.REFUSED, Ended.REVERTED):
+        why = "; ".join(done.objections) or done.why
+        raise Turned(409, str(done.effect), f"{done.effect}: {why}", exit_code=Refusal.exit_code, done=said)
+    return said
 
 
 def hold_route(desk: Desk, asked: Asked) -> Any:

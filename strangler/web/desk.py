@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from strangler.control.admin import Control
+from strangler.control.cutover.record import record_of
 from strangler.control.flipping.guard import guard
 from strangler.control.flipping.spool import Spool
 from strangler.control.flipping.world import World
 from strangler.control.journal import Journal
+from strangler.core.cutover import Record
 from strangler.core.flip import Flip
 from strangler.core.guard.verdict import Judgement
 from strangler.core.model import Config
@@ -52,6 +54,11 @@ class Desk:
     def world(self) -> World:
         """The same as that of the commands."""
         return World(self.path, os.environ, self.guard, self.control.complain)
+
+    @property
+    def record(self) -> Record:
+        """Which data modern owns, and which cutover is under way."""
+        return record_of(self.path)
 
     @property
     def journal(self) -> Journal:

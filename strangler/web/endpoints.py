@@ -110,6 +110,28 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         "POST",
+        "/api/cutovers",
+        "Move a group's writes and the ownership of their data to modern, or back, in one step.",
+        OPERATOR,
+        acting.cut_over,
+        "Cutover",
+        (
+            _SUBJECT,
+            flag("back", "the other way: legacy gets writes and data again"),
+            word("to", "with `back`: the stage; shadow if it is left out", "shadow", "legacy"),
+            _REASON,
+            flag("force", "whatever the guard says; needs a reason, and overrides nothing that is said against the data"),
+            duration("hold", "how long writes may wait at most, such as 10s"),
+            _DRY_RUN,
+        ),
+        Lane.FLIP,
+        {
+            409: "refused, or taken back; `error.done` says why",
+            503: "not settled: its writes wait until both databases say the same",
+        },
+    ),
+    Endpoint(
+        "POST",
         "/api/holds",
         "Let a route or a group climb no further.",
         OPERATOR,

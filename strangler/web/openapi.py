@@ -81,6 +81,9 @@ _STATUS = {
     "proxy": thing(pid=maybe(COUNT), workers=maybe(COUNT), serves_the_file=FLAG, problems=many(TEXT), silent=maybe(TEXT)),
     "trouble": many(TEXT),
     "attention": many(thing(name=TEXT, words=TEXT, command=maybe(TEXT))),
+    "cutover": maybe(
+        thing(cutover=TEXT, name=TEXT, routes=many(TEXT), mappings=many(TEXT), to=TEXT, actor=TEXT, at=AT, decided=FLAG)
+    ),
 }
 
 SCHEMAS: Mapping[str, Schema] = {
@@ -94,7 +97,7 @@ SCHEMAS: Mapping[str, Schema] = {
                     "message": {**TEXT, "description": "for people; says what to do"},
                     "exit_code": {**COUNT, "description": "what a command would have ended with"},
                     "problems": many(TEXT),
-                    "done": ref("Done"),
+                    "done": {"anyOf": [ref("Done"), ref("Cutover")]},
                 },
                 "required": ["code", "message"],
             }
@@ -117,6 +120,22 @@ SCHEMAS: Mapping[str, Schema] = {
         workers=maybe(COUNT),
         seconds=SECONDS,
     ),
+    "Cutover": thing(
+        effect={**TEXT, "description": "live, planned, refused, reverted, or unsettled"},
+        cutover={**maybe(TEXT), "description": "its name"},
+        flips=many(ref("Flip")),
+        mappings=many(TEXT),
+        objections={**many(TEXT), "description": "why it is refused, or would be"},
+        why={**maybe(TEXT), "description": "it was taken back, or is not settled"},
+        judgements=by_name(ref("Judgement")),
+        rehearsal={"type": "object"},
+        owners=by_name(thing(owner=TEXT, epoch=COUNT)),
+        steps={**by_name(SECONDS), "description": "how long each took"},
+        held={**maybe(SECONDS), "description": "how long writes waited at most"},
+        waited={**COUNT, "description": "writes that waited when they were let go"},
+        notes=many(TEXT),
+        seconds=SECONDS,
+    ),
     "Standing": thing(
         route=TEXT,
         group=maybe(TEXT),
@@ -134,6 +153,7 @@ SCHEMAS: Mapping[str, Schema] = {
         hold=maybe(thing(actor=TEXT, reason=TEXT, at=AT)),
         open={**FLAG, "description": "a flip is under way, or was cut off"},
         ailing=maybe(TEXT),
+        owner={**maybe(TEXT), "description": "old or new: the side that owns the data of the route, if it names any"},
     ),
     "Status": thing(**_STATUS, routes=many(ref("Standing"))),
     "RouteStatus": thing(

@@ -48,7 +48,7 @@ def look(desk: Desk, routes: Sequence[Route]) -> Overview:
     entries, trouble = recorded(desk)
     found = standings(config, routes, entries, ailing(desk.control.totals()), now)
     said = (f"neither evidence nor the whole journal can be read: {trouble}",) if trouble else ()
-    return Overview(now, _proxy(desk), found, said)
+    return Overview(now, _proxy(desk), found, said, desk.record)
 
 
 def glance(desk: Desk) -> Overview:
@@ -61,7 +61,7 @@ def glance(desk: Desk) -> Overview:
         Standing(route, None, flows.get(route.name), next_step(route), hold=held.get(route.name), open=route.name in open_)
         for route in config.routes
     )
-    return Overview(now, _proxy(desk), found, (LOOKING,))
+    return Overview(now, _proxy(desk), found, (LOOKING,), desk.record)
 
 
 def ailing(totals: Totals) -> Mapping[str, str]:

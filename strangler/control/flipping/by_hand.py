@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from strangler.config.file import Snapshot
-from strangler.control.flipping.draft import cutovers, held, unmet
+from strangler.control.flipping.draft import cutovers, held, under_way, unmet
 from strangler.control.flipping.settlement import BOTTOM
 from strangler.control.flipping.world import World
 from strangler.control.journal import Journal, JournalError
 from strangler.core import journal as core
+from strangler.core.cutover import Record
 from strangler.core.errors import DatabaseError, StranglerError
 from strangler.core.flip import Flip, Place, place_of
 from strangler.core.guard.verdict import Judgement
@@ -51,14 +52,15 @@ def judge(world: World, snapshot: Snapshot, config: Config, served: Mapping[str,
     flips = tuple(flip for flip in flips if not _is_ours(flip, entries))
     climbing = [flip for flip in flips if flip.up]
     judgements: Mapping[str, Judgement] = {}
-    refused = [*held(climbing, entries), *cutovers(climbing, config.routes)]
+    record = world.record(snapshot.real) if any(route.data for route in config.routes) else Record()
+    refused = [*held(climbing, entries), *cutovers(flips, config.routes, record.moved), *under_way(flips, record)]
     if climbing and trouble:
         refused.append(f"what is held is not known: {trouble}")
     if climbing and config.reload != TRUSTED:
         judgements, found = _guarded(world, config, climbing)
         refused += found
     if refused:
-        return Ruling(_in_words(snapshot, climbing, refused))
+        return Ruling(_in_words(snapshot, climbing or flips, refused))
     return Ruling(notes=_write_down(world, journal, flips, judgements, snapshot))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -67,6 +68,14 @@ class Door:
                 raise ConnectionResetError("it has gone")
             for head, _ in self._frames.feed(data):
                 return head
+
+    def listen(self, question: Head, patience: float) -> Iterator[Head]:
+        """Ask what has many answers, and hear them until nobody takes more. Raises OSError, FrameError, TimeoutError if nothing
+        was said for so many seconds."""
+        self._sock.settimeout(patience)
+        self._sock.sendall(encode(question))
+        while data := self._sock.recv(65536):
+            yield from (head for head, _ in self._frames.feed(data))
 
     def close(self) -> None:
         self._sock.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from strangler.config.survey import EditError
 from strangler.control.flipping.order import Order
 from strangler.control.flipping.world import World
 from strangler.core import journal
+from strangler.core.cutover import Record
 from strangler.core.errors import ConfigError, UsageError
 from strangler.core.flip import Flip, Place, asked, descend, members, place_of, plan
 from strangler.core.guard.verdict import Judgement, Verdict
@@ -29,6 +30,7 @@ class Draft:
         text: of the file as it will be.
         judgements: of the guard, by route.
         doubts: why the guard was not heard; only a forced flip goes on with these.
+        record: of cutovers, as it was.
     """
 
     snapshot: Snapshot
@@ -38,6 +40,7 @@ class Draft:
     text: str
     judgements: Mapping[str, Judgement] = field(default_factory=dict)
     doubts: str = ""
+    record: Record = Record()
 
     @property
     def climbing(self) -> tuple[Flip, ...]:
@@ -58,13 +61,14 @@ def draft(order: Order, world: World, snapshot: Snapshot) -> Draft:
     """
     config = world.config(snapshot.data)
     routes = members(config, order.name)
+    record = world.record(snapshot.real) if any(route.data for route in routes) else Record()
     flips = tuple(flip for route in routes for flip in plan([route], _goal(order, route, routes)))
-    return Draft(snapshot, config, routes, flips, _edited(world, snapshot, flips) if flips else snapshot.text)
+    return Draft(snapshot, config, routes, flips, _edited(world, snapshot, flips) if flips else snapshot.text, record=record)
 
 
 def objections(order: Order, drafted: Draft, entries: Iterable[Entry]) -> tuple[str, ...]:
     """What stands against the way up: holds and cutovers, whatever is forced, and the guard."""
-    found = [*held(drafted.climbing, entries), *cutovers(drafted.climbing, drafted.routes)]
+    found = [*held(drafted.climbing, entries), *cutovers(drafted.climbing, drafted.routes, drafted.record.moved)]
     if not order.force:
         found += unmet(drafted.climbing, drafted.judgements)
     return tuple(found)
@@ -92,18 +96,33 @@ def unmet(flips: Sequence[Flip], judgements: Mapping[str, Judgement]) -> Iterato
                 yield f"{flip.route}: {finding.condition}: {finding.verdict}: {finding.words}"
 
 
-def cutovers(flips: Sequence[Flip], routes: Iterable[Route]) -> Iterator[str]:
-    """Flips that would move writes without the data that they are written to: there would be two masters."""
+def cutovers(flips: Sequence[Flip], routes: Iterable[Route], moved: Collection[str] = ()) -> Iterator[str]:
+    """Flips that would move writes without the data that they are written to: there would be two masters.
+
+    Args:
+        moved: mappings that modern owns.
+    """
     named = {route.name: route for route in routes}
     for flip in flips:
         route = named[flip.route]
+        stays = [name for name in route.data if (name in moved) is not flip.up]
         past = flip.after.stage.rung > Stage.CANARY.rung >= flip.before.stage.rung
-        if past and route.data and route.match.takes_unsafe:
-            name = f"@{route.group}" if route.group else route.name
-            yield (
-                f"{flip.route}: its writes move the ownership of {', '.join(route.data)}: that is `strangler cutover {name}`, "
-                "which is not in this version yet; reads can go alone as a route with `methods: [GET, HEAD]`"
-            )
+        home = flip.after.stage.rung < Stage.CANARY.rung
+        if not stays or not route.match.takes_unsafe or not (past if flip.up else home):
+            continue
+        back = "" if flip.up else " --back"
+        advice = "; reads can go alone as a route with `methods: [GET, HEAD]`" if flip.up else ""
+        name = f"@{route.group}" if route.group else route.name
+        command = f"`strangler cutover {name}{back}`{advice}"
+        yield f"{flip.route}: its writes move the ownership of {', '.join(stays)}: that is {command}"
+
+
+def under_way(flips: Sequence[Flip], record: Record) -> Iterator[str]:
+    """Flips of routes that are just being cut over."""
+    if record.move is not None:
+        for flip in flips:
+            if flip.route in record.held:
+                yield f"{flip.route}: a cutover of {record.move.name} is under way: `strangler status` shows how far it is"
 
 
 def _goal(order: Order, route: Route, routes: Sequence[Route]) -> Place:

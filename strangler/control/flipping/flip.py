@@ -7,29 +7,34 @@ changes that the guard looks at; else it is asked again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
 
 from strangler.config.edit import edit
 from strangler.config.file import ConflictError, NoRoomError, Snapshot
 from strangler.control.flipping.door import Answer, Outcome
-from strangler.control.flipping.draft import Draft, change, draft, held, objections
+from strangler.control.flipping.draft import Draft, change, cutovers, draft, held, objections, under_way
 from strangler.control.flipping.order import Done, Effect, Order, Refused
 from strangler.control.flipping.settlement import settle_quietly
 from strangler.control.flipping.world import World
 from strangler.control.journal import Journal, JournalError
+from strangler.core.cutover import Record
 from strangler.core.errors import DatabaseError, Refusal, StranglerError, UnreachableError
 from strangler.core.flip import Flip
+from strangler.core.guard.verdict import Judgement
 from strangler.core.journal import Entry, Kind
 
 TRIES = 50  # an editor that saves between our look and our write, each time
 
 
-def flip(order: Order, world: World) -> Done:
+def flip(order: Order, world: World, judged: Mapping[str, Judgement] | None = None) -> Done:
     """Carry out an order. When this returns LIVE, no request is routed by the old table.
 
     What is still to be done then (`settlement.keep`: bring the journal into the store) can wait until people were told.
+
+    Args:
+        judged: what the guard has said to the cutover that this is a part of.
 
     Raises:
         Refused: the guard, a hold or the running proxy is against it; nothing has changed.
@@ -48,7 +53,7 @@ def flip(order: Order, world: World) -> Done:
             if not drafted.flips:
                 return Done(Effect.NOTHING, digest=snapshot.revision)
             journal = world.journal(drafted.config, snapshot.real)
-            drafted, against = _judged(order, world, drafted, journal)
+            drafted, against = _judged(order, world, replace(drafted, judgements=judged or {}), journal)
             if order.dry_run:
                 return Done(Effect.PLANNED, drafted.flips, judgements=drafted.judgements, objections=against)
             if against:
@@ -62,8 +67,11 @@ def flip(order: Order, world: World) -> Done:
 
 def _judged(order: Order, world: World, drafted: Draft, journal: Journal) -> tuple[Draft, tuple[str, ...]]:
     """The draft with what the guard says, and all that stands against it. On the way down nobody is asked."""
-    if not drafted.climbing:
+    if order.cutover:
         return drafted, ()
+    across = _across(drafted)
+    if not drafted.climbing:
+        return drafted, across
     try:
         drafted = replace(drafted, judgements=world.judge(drafted.config, drafted.climbing))
     except StranglerError as error:
@@ -71,9 +79,15 @@ def _judged(order: Order, world: World, drafted: Draft, journal: Journal) -> tup
             raise
         drafted = replace(drafted, doubts=str(error))
     try:
-        return drafted, objections(order, drafted, journal.entries())
+        return drafted, (*across, *objections(order, drafted, journal.entries()))
     except DatabaseError as error:
         raise DatabaseError(f"what is held is not known, so nothing climbs: {error}") from None
+
+
+def _across(drafted: Draft) -> tuple[str, ...]:
+    """What a cutover has to do, or is doing, whichever way the flips go."""
+    descending = [flip for flip in drafted.flips if not flip.up]
+    return (*under_way(drafted.flips, drafted.record), *cutovers(descending, drafted.routes, drafted.record.moved))
 
 
 class _Attempt:
@@ -109,10 +123,14 @@ class _Attempt:
             if not again.flips or (judged and not again.asks_the_same_as(self._drafted)):
                 raise ConflictError(now.path)
             self._drafted = replace(again, judgements=self._drafted.judgements, doubts=self._drafted.doubts)
+        if self._order.cutover:
+            return
+        record = self._world.record(now.real) if any(route.data for route in self._drafted.routes) else Record()
+        against = list(_across(replace(self._drafted, record=record)))
         if self._drafted.climbing:
-            against = list(held(self._drafted.climbing, self._journal.spooled()))
-            if against:
-                raise Refused(self._drafted.flips, against, self._drafted.judgements)
+            against += held(self._drafted.climbing, self._journal.spooled())
+        if against:
+            raise Refused(self._drafted.flips, against, self._drafted.judgements)
 
     def _write(self) -> Snapshot:
         """The file with the flips made; on any error the old one, and no intention that is not settled."""

@@ -25,6 +25,7 @@ class Order:
         rollback: down, without any evidence; nothing climbs again until somebody resumes.
         force: upwards whatever the guard says, which is written down; needs a reason. A hold stays a hold.
         dry_run: say what would happen, and why it would be refused.
+        cutover: token of the cutover that this is a part of, which has asked whatever is to be asked.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Order:
     reason: str = ""
     force: bool = False
     dry_run: bool = False
+    cutover: str = ""
 
     def check(self) -> None:
         """Raises UsageError for what makes no sense."""

@@ -15,11 +15,13 @@ from pathlib import Path
 
 from strangler.config import file, load
 from strangler.config.file import Snapshot
+from strangler.control.cutover.record import Shelf
 from strangler.control.flipping import door
 from strangler.control.flipping.door import Answer
 from strangler.control.flipping.names import name
 from strangler.control.flipping.spool import Spool
 from strangler.control.journal import Journal
+from strangler.core.cutover import Record
 from strangler.core.flip import Flip
 from strangler.core.guard.verdict import Judgement
 from strangler.core.journal import Entry
@@ -117,6 +119,10 @@ class World:
         finally:
             if descriptor >= 0:
                 os.close(descriptor)
+
+    def record(self, real: Path) -> Record:
+        """Which data modern owns, and which cutover is under way. Raises RecordError."""
+        return Shelf(real).read()
 
     # The running proxy.
 

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, update
 import reconcile
 from reconcile.cli import data, main
 from reconcile.databases.database import opened
+from reconcile.owning.ownership import set_owner
 from reconcile.relaying import pending
 from reconcile.relaying.tables import DEAD, PENDING
 
@@ -170,10 +171,30 @@ def test_a_dead_letter_is_tried_again(type_, numbered):
 
 
 def test_the_owner_is_shown_and_not_moved(type_):
-    assert json.loads(type_("owner", "--json")[1]) == [{"mapping": "things", "owner": "old", "epoch": 1}]
+    first = {"owner": "old", "epoch": 1}
+    assert json.loads(type_("owner", "--json")[1]) == [{"mapping": "things", **first, "said": {"old": first, "new": first}}]
     code, _, err = type_("owner", "things", "--set", "new")
     assert code == 3
     assert "strangler cutover" in err
+
+
+def test_a_move_that_was_cut_off_is_shown_and_finished(type_, numbered):
+    set_owner(numbered.plan, "things", "new")
+    numbered.old("UPDATE strangler_owner SET owner = 'old', epoch = 1")
+    code, out, _ = type_("owner", "--json")
+    said = {"old": {"owner": "old", "epoch": 1}, "new": {"owner": "new", "epoch": 2}}
+    assert (code, json.loads(out)) == (3, [{"mapping": "things", "owner": None, "epoch": None, "said": said}])
+    code, out, _ = type_("owner")
+    assert (code, out.splitlines()[-1].split(":")[0]) == (3, "things")
+    assert "the old database says old (epoch 1), the new one says new (epoch 2)" in out
+    code, out, _ = type_("owner", "things", "--set", "new")
+    assert (code, out.split()[-3:]) == (0, ["things", "new", "2"])
+
+
+def test_capture_is_installed_on_the_side_that_is_to_own(type_, numbered):
+    code, out, _ = type_("capture", "install", "things", "--side", "new")
+    assert (code, out.splitlines()[-1]) == (0, "installed things:id in database new")
+    assert type_("capture", "status")[0] == 3, "the owner's side is not captured"
 
 
 def test_a_page_is_written_beside_the_text(type_, numbered):

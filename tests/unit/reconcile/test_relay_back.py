@@ -1,4 +1,4 @@
-"""After the cutover: what is written on the new side comes to stand in the legacy tables, from capture to row, on every dialect."""
+"""After the cutover: what is written on the new side comes to stand in the legacy tables, on every dialect."""
 
 from __future__ import annotations
 

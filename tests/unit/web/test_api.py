@@ -16,6 +16,8 @@ import jsonschema
 import pytest
 
 from strangler.cli.main import main
+from strangler.control.cutover import desk as cutovers
+from strangler.control.cutover.order import Done, Effect
 from strangler.control.flipping.spool import Spool
 from strangler.core.flip import Place
 from strangler.core.model import Stage
@@ -334,6 +336,38 @@ async def test_nothing_to_do(site: Site) -> None:
     assert found.json()["effect"] == "nothing to do"
     refused = await site.post("/api/rollbacks", route="home")
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "refused")
+
+
+# Cutovers.
+
+
+async def test_a_cutover_with_all_that_stands_against_it(site: Site) -> None:
+    refused = await site.post("/api/cutovers", route="read-order")
+    assert "cut off is just being settled" in refused.json()["error"]["message"]
+    site.control.cutovers._settled.set()
+    refused = await site.post("/api/cutovers", route="read-order")
+    error = conforms(refused.json(), "POST", "/api/cutovers", 409)["error"]
+    assert (refused.status_code, error["code"], error["exit_code"]) == (409, "refused", 3)
+    assert any("`strangler flip` is what moves it" in words for words in error["done"]["objections"])
+    assert (await site.post("/api/cutovers", route="read-order", force=True)).status_code == 400
+    assert (await site.post("/api/cutovers", route="nothing")).status_code in (400, 404)
+    planned = await site.post("/api/cutovers", route="read-order", dry_run=True, back=True, hold="2s")
+    assert conforms(planned.json(), "POST", "/api/cutovers")["effect"] == "planned"
+
+
+@pytest.mark.parametrize(("effect", "status"), [("live", 200), ("reverted", 409), ("unsettled", 503)])
+async def test_what_came_of_a_cutover(site: Site, monkeypatch: pytest.MonkeyPatch, effect: str, status: int) -> None:
+    site.control.cutovers._settled.set()
+    done = Done(Effect(effect), mappings=("orders",), owners={"orders": ("new", 2)}, steps={"hold": 0.1}, held=0.5, why="a write")
+    monkeypatch.setattr(cutovers, "cutover", lambda order, hands, tell: done)
+    found = await site.post("/api/cutovers", route="read-order")
+    assert found.status_code == status
+    said = found.json() if status == 200 else found.json()["error"]["done"]
+    assert (said["effect"], said["owners"]) == (effect, {"orders": {"owner": "new", "epoch": 2}})
+
+
+async def test_only_an_operator_cuts_over(with_users: Site) -> None:
+    assert (await with_users.ask("POST", "/api/cutovers", EVE, json={"route": "read-order"})).status_code == 403
 
 
 # Bodies.
