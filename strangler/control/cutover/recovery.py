@@ -11,13 +11,17 @@ from strangler.control.cutover.sides import Sides
 from strangler.core.cutover import NEW, Move, Record, in_words, recovery
 from strangler.core.cutover_terms import mappings_of
 from strangler.core.errors import Refusal, StranglerError
+from strangler.core.model import Config
 
 
 def settle(hands: Hands, say: Callable[[str], None]) -> Done | None:
     """Settle what is open, and let go what nobody holds; what came of it, or None if nothing was open.
 
+    Where no data has ever moved, and none can, nothing is asked of the folder: it may be read-only, and stays as it is.
     Raises Refusal if somebody is at it, RecordError, or UnreachableError if nobody serves the file: ask again then.
     """
+    if hands.without_record and not _config(hands).mappings:
+        return None
     with hands.alone():
         record = hands.read()
         move = record.move
@@ -27,8 +31,7 @@ def settle(hands: Hands, say: Callable[[str], None]) -> Done | None:
                 _adopt(hands, say)
             return None
         say(f"the cutover of {move.name} was cut off {'after' if record.decided else 'before'} its decision: it is settled now")
-        world = hands.world
-        with hands.sides(world.config(world.read().data), move.mappings) as sides:
+        with hands.sides(_config(hands), move.mappings) as sides:
             bumped = not record.decided and _bumped(sides, move, say)
             course = Course(hands, sides, _decided(hands, record) if bumped else record, move, lambda told: None)
             done = course.run(recovery(record, bumped))
@@ -38,10 +41,14 @@ def settle(hands: Hands, say: Callable[[str], None]) -> Done | None:
     return done
 
 
+def _config(hands: Hands) -> Config:
+    """The file as it is. Raises UsageError."""
+    return hands.world.config(hands.world.read().data)
+
+
 def _adopt(hands: Hands, say: Callable[[str], None]) -> None:
     """Take over what both databases say, where the record was lost; one that cannot be asked is asked at the next start."""
-    world = hands.world
-    config = world.config(world.read().data)
+    world, config = hands.world, _config(hands)
     names = mappings_of(config.routes)
     if not names or not config.mappings:
         return
