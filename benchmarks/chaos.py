@@ -390,7 +390,7 @@ def run(
     return Chaos(folder, servers, urls, seed, fault).run(kills, seconds)
 
 
-def _database(stack: ExitStack, servers: dict[str, Any], dialect: str, folder: Path, side: str) -> str:
+def database(stack: ExitStack, servers: dict[str, Any], dialect: str, folder: Path, side: str) -> str:
     """A new one."""
     if dialect == "sqlite":
         (folder / f"{side}.db").touch()
@@ -419,7 +419,7 @@ def main(dialect: str, target: str | None, kills: int, seconds: float, seed: int
     with tempfile.TemporaryDirectory(prefix="chaos-") as name, ExitStack() as stack:
         folder, servers = Path(name), dict[str, Any]()
         sides = {"old": dialect, "new": target or dialect}
-        urls = {side: _database(stack, servers, each, folder, side) for side, each in sides.items()}
+        urls = {side: database(stack, servers, each, folder, side) for side, each in sides.items()}
         result = run(folder, servers, urls, kills=kills, seed=seed, seconds=seconds, fault=fault)
     harms = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(result.done.items()))
     planted = f", {fault}" if fault else ""

@@ -1,9 +1,12 @@
-"""Cutovers there and back under load, with a process killed in most of them: ``python -m benchmarks.cutover --rounds 20``.
+"""Cutovers there and back under load, with a process killed in most of them.
+
+    python -m benchmarks.cutover [--rounds 20] [--old mariadb] [--new postgresql] [--behind 3] [--calm] [--seed 1]
 
 Two shops with a database each, `strangler serve` with two workers and a relay before them, and people who order all the time.
-In each round the group is cut over to the other side, and at a moment that is drawn a worker, control, the data process or the
-supervisor is killed, or nobody. Then everything has to name one owner, writes have to be served by it, and every order that was
-acknowledged has to be in both shops. Ends with 1 if one is not.
+In each round the group is cut over to the other side, and at a moment that is drawn a worker, control, the data process, the
+supervisor or a database server of ours is killed and started again, or nobody (`--calm`: always). The relay may be held back by
+up to some seconds all the time (`--behind`). Then everything has to name one owner, writes have to be served by it, and every
+order that was acknowledged has to be in both shops. Ends with 1 if one is not.
 """
 
 from __future__ import annotations
@@ -16,21 +19,36 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.e2e.control.cutting import Cutting, Ledger, cutting_from, people
+from sqlalchemy.exc import DBAPIError
+
+from benchmarks.chaos import DIALECTS, database
+from tests.e2e.control.cutting import Cutting, Ledger, behind, cutting_from, people
 from tests.e2e.control.serving import Serving, Upstream
 from tests.e2e.running import free_port
+from tests.servers import mariadb
 
 VICTIMS = ("nobody", "worker", "web.admin", "cli.data_process", "supervisor")
 SPREAD = 1.2  # seconds after the record was opened in which somebody is killed
 SETTLES = 60.0  # seconds that everything has to name one owner
 SIDES = {"old": "legacy", "new": "modern"}
+
+
+@dataclass(frozen=True)
+class World:
+    """What it happens in: addresses of the databases by side (SQLite files, without any), servers that may be killed, by their
+    dialect, seconds that the relay is held back, and whether nobody is killed."""
+
+    urls: Mapping[str, str]
+    servers: Mapping[str, Any]
+    behind: float = 0.0
+    calm: bool = False
 
 
 @dataclass
@@ -63,35 +81,40 @@ def _counted(found: Counter[Any]) -> str:
     return ", ".join(f"{number} {name}" for name, number in found.most_common())
 
 
-async def run(rounds: int, seed: int, folder: Path) -> Result:
+async def run(rounds: int, seed: int, folder: Path, world: World) -> Result:
     """So many rounds, in one world."""
     draw, result = random.Random(seed), Result()
+    victims = ("nobody",) if world.calm else (*VICTIMS[1:], *world.servers)
     os.environ["XDG_RUNTIME_DIR"] = str(folder)
     legacy, modern = await Upstream("legacy").open(), await Upstream("modern").open()
     serving = Serving(folder, legacy, modern, free_port(), free_port(), str(folder))
     try:
-        async with cutting_from(serving) as cutting:
-            async with people(cutting) as ledger:
+        async with cutting_from(serving, world.urls) as cutting:
+            async with people(cutting) as ledger, behind(cutting, world.behind) if world.behind else nullcontext():
                 for number in range(rounds):
-                    await one(cutting, ledger, draw, result, draw.choice(VICTIMS[1:]) if number else "nobody")
+                    await one(cutting, world, draw, result, draw.choice(victims) if number else "nobody")
             await check(cutting, ledger, result)
     finally:
         await serving.close()
     return result
 
 
-async def one(cutting: Cutting, ledger: Ledger, draw: random.Random, result: Result, victim: str) -> None:
+async def one(cutting: Cutting, world: World, draw: random.Random, result: Result, victim: str) -> None:
     """One cutover, to the side that does not own."""
     loop = asyncio.get_running_loop()
     back = cutting.owners()[0] == "new"
     if not back:
         await cutting.strangler("resume", "@orders")
-    moving = asyncio.create_task(cutting.cut_over("--hold", "5s", *(["--back"] if back else [])))
+    hold = f"{5 + world.behind:g}s"
+    moving = asyncio.create_task(cutting.cut_over("--hold", hold, *(["--back"] if back else [])))
     while cutting.record.move is None and not moving.done():
         await asyncio.sleep(0.002)
     await asyncio.sleep(draw.uniform(0, SPREAD))
     begun = loop.time()
-    await kill(cutting, victim)
+    if victim in world.servers:
+        await asyncio.to_thread(restart, world.servers[victim])
+    else:
+        await kill(cutting, victim)
     done: dict[str, Any] = {}
     with suppress(AssertionError):
         _, done = await moving
@@ -104,6 +127,12 @@ async def one(cutting: Cutting, ledger: Ledger, draw: random.Random, result: Res
     if victim == "nobody" and isinstance(held := done.get("held"), float):
         result.held.append(held)
     await asyncio.sleep(0.5)
+
+
+def restart(server: Any) -> None:
+    """Not in good order."""
+    server.stop(*((signal.SIGKILL,) if isinstance(server, mariadb.Server) else ()))
+    server.start()
 
 
 async def kill(cutting: Cutting, victim: str) -> None:
@@ -119,13 +148,20 @@ async def kill(cutting: Cutting, victim: str) -> None:
 async def settles(cutting: Cutting) -> None:
     """Until everything names one owner, and that is who answers a write."""
     async with asyncio.timeout(SETTLES):
-        while cutting.record.move is not None or len(set(cutting.owners())) > 1:
+        while cutting.record.move is not None or len(await said_by_all(cutting)) != 1:
             await asyncio.sleep(0.02)
         number = random.randrange(10_000_000, 99_000_000)
         while (said := await cutting.ask("POST", str(number)))[0] != 200:
             number += 1
             await asyncio.sleep(0.02)
         assert said[1] == SIDES[cutting.owners()[0]], f"{said[1]} keeps what {cutting.owners()[0]} owns"
+
+
+async def said_by_all(cutting: Cutting) -> set[str]:
+    """Every side that a database names as the owner; none if one of them does not answer."""
+    with suppress(DBAPIError):
+        return set(await asyncio.to_thread(cutting.owners))
+    return set()
 
 
 async def check(cutting: Cutting, ledger: Ledger, result: Result) -> None:
@@ -140,9 +176,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cutover", description=__doc__)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--old", choices=DIALECTS, default="sqlite")
+    parser.add_argument("--new", choices=DIALECTS, default="sqlite")
+    parser.add_argument("--behind", type=float, default=0.0, help="seconds that the relay is late at most, all the time")
+    parser.add_argument("--calm", action="store_true", help="kill nobody")
     given = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        result = asyncio.run(run(given.rounds, given.seed, Path(folder)))
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        servers: dict[str, Any] = {}
+        sides = {"old": given.old, "new": given.new}
+        urls = {side: database(stack, servers, dialect, Path(folder), side) for side, dialect in sides.items()}
+        result = asyncio.run(run(given.rounds, given.seed, Path(folder), World(urls, servers, given.behind, given.calm)))
     print("\n".join(result.lines()))
     return 1 if result.lost else 0
 

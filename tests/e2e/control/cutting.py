@@ -1,4 +1,4 @@
-"""Two shops that keep orders, each in an SQLite database of its own, behind `strangler serve` with a relay; and people who order
+"""Two shops that keep orders, each in a database of its own, behind `strangler serve` with a relay; and people who order
 all the time, and remember what they were told."""
 
 from __future__ import annotations
@@ -7,14 +7,19 @@ import asyncio
 import itertools
 import json
 import os
-import sqlite3
+import signal
 import sys
 import time
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from strangler.control.cutover.record import record_of
 from strangler.core.cutover import Record
@@ -33,13 +38,13 @@ routes:
 mappings: [mappings.yaml]
 """
 MAPPINGS = """version: 1
-databases: {old: "sqlite:///old.db", new: "sqlite:///new.db"}
+databases: {{old: "{old}", new: "{new}"}}
 mappings:
   - name: orders
-    from: {database: old, table: orders, key: no}
-    to: {database: new, table: orders, key: id}
-    columns: {id: no, amount: amount}
-    back: {columns: {amount: amount}}
+    from: {{database: old, table: orders, key: no}}
+    to: {{database: new, table: orders, key: id}}
+    columns: {{id: no, amount: amount}}
+    back: {{columns: {{amount: amount}}}}
 """
 KEYS = {"old": "no", "new": "id"}
 RATE = 40.0  # orders per second
@@ -49,10 +54,14 @@ RATE = 40.0  # orders per second
 class Shop(Upstream):
     """``POST /orders?N`` keeps order N and says so once it is kept; ``POST /orders?slow`` waits for `release` before."""
 
-    file: Path = Path()
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        waits = {"timeout": 20} if self.url.startswith("sqlite") else {}
+        self._engine = create_engine(self.url, poolclass=NullPool, connect_args=waits)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, EOFError, asyncio.CancelledError):
+        with suppress(OSError, EOFError, asyncio.CancelledError, DBAPIError):
             while head := await reader.readuntil(b"\r\n\r\n"):
                 self.asked += 1
                 method, target, _ = head.split(b" ", 2)
@@ -69,12 +78,26 @@ class Shop(Upstream):
         writer.close()
 
     def keep(self, number: int) -> None:
-        with closing(sqlite3.connect(self.file, timeout=20)) as database, database:
-            database.execute("INSERT INTO orders VALUES (?, ?)", (number, number % 97))
+        self.execute(f"INSERT INTO orders VALUES ({number}, {number % 97})")
 
     def kept(self) -> dict[int, int]:
-        with closing(sqlite3.connect(self.file, timeout=20)) as database:
-            return dict(database.execute("SELECT * FROM orders").fetchall())
+        return dict(self.execute("SELECT * FROM orders"))
+
+    def owner(self) -> str:
+        """Who owns the orders, as its database says; the old side, if that was never said."""
+        if not inspect(self._engine).has_table("strangler_owner"):
+            return "old"
+        found = self.execute("SELECT owner FROM strangler_owner WHERE mapping = 'orders'")
+        return str(found[0][0]) if found else "old"
+
+    def execute(self, *statements: str) -> list[tuple[Any, ...]]:
+        """Statements in one transaction; rows of the last one."""
+        rows: list[tuple[Any, ...]] = []
+        with self._engine.begin() as connection:
+            for statement in statements:
+                found = connection.execute(text(statement))
+                rows = [tuple(row) for row in found] if found.returns_rows else []
+        return rows
 
 
 @dataclass
@@ -131,17 +154,12 @@ class Cutting:
             raise AssertionError(said) from None
 
     def owners(self) -> tuple[str, str]:
-        """What both databases say; the old side's, if it was never said."""
-        found = []
-        for shop in (self.old, self.new):
-            with closing(sqlite3.connect(shop.file, timeout=20)) as database, suppress(sqlite3.OperationalError):
-                rows = database.execute("SELECT owner FROM strangler_owner WHERE mapping = 'orders'").fetchall()
-                found.append(rows[0][0] if rows else "old")
-        return (found[0], found[1]) if len(found) == 2 else ("old", "old")
+        """What both databases say."""
+        return self.old.owner(), self.new.owner()
 
     async def quiesce(self) -> None:
         """Until both shops have the same orders."""
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(2 * SECONDS):
             while self.old.kept() != self.new.kept():
                 await asyncio.sleep(0.05)
 
@@ -192,22 +210,51 @@ async def people(cutting: Cutting) -> AsyncIterator[Ledger]:
 
 
 @asynccontextmanager
-async def cutting_from(serving: Serving) -> AsyncIterator[Cutting]:
-    """Both shops open, captured on both sides, followed by a relay, found equal, and served."""
+async def behind(cutting: Cutting, seconds: float) -> AsyncIterator[None]:
+    """The relay is up to so many seconds late while the block lasts: its process sleeps, wakes for a moment, and sleeps again."""
+
+    async def stutter() -> None:
+        while True:
+            with suppress(StopIteration, ProcessLookupError):
+                pid = cutting.pid_of("cli.data_process")
+                os.kill(pid, signal.SIGSTOP)
+                try:
+                    await asyncio.sleep(seconds)
+                finally:
+                    os.kill(pid, signal.SIGCONT)
+            await asyncio.sleep(0.5)
+
+    stuttering = asyncio.create_task(stutter())
+    try:
+        yield
+    finally:
+        stuttering.cancel()
+        with suppress(asyncio.CancelledError):
+            await stuttering
+
+
+@asynccontextmanager
+async def cutting_from(serving: Serving, urls: Mapping[str, str] | None = None) -> AsyncIterator[Cutting]:
+    """Both shops open, captured on both sides, followed by a relay, found equal, and served.
+
+    Args:
+        urls: of the databases ``old`` and ``new``, which are empty; SQLite files, if there are none.
+    """
     await serving.legacy.close()
     await serving.modern.close()
+    addresses = urls or {side: f"sqlite:///{serving.folder}/{side}.db" for side in KEYS}
     shops = []
     for side, name in (("old", "legacy"), ("new", "modern")):
-        shop = Shop(name, file=serving.folder / f"{side}.db")
-        with closing(sqlite3.connect(shop.file)) as database, database:
-            database.execute("PRAGMA journal_mode=WAL")
-            database.execute(f"CREATE TABLE orders ({KEYS[side]} INTEGER PRIMARY KEY, amount INTEGER)")
+        shop = Shop(name, url=addresses[side])
+        if addresses[side].startswith("sqlite"):
+            shop.execute("PRAGMA journal_mode=WAL")
+        shop.execute(f"CREATE TABLE orders ({KEYS[side]} INTEGER PRIMARY KEY, amount INTEGER)")
         await shop.open()
         shops.append(shop)
     serving.legacy, serving.modern = shops
     cutting = Cutting(serving, *shops)
     ports = {"listen": serving.port, "admin": serving.admin, "legacy": shops[0].port, "modern": shops[1].port}
-    (serving.folder / "mappings.yaml").write_text(MAPPINGS)
+    (serving.folder / "mappings.yaml").write_text(MAPPINGS.format(**addresses))
     serving.put(FILE.format(**ports))
     for words in (["install"], ["install", "--side", "new"]):
         code, said = await cutting.strangler("data", "capture", *words)

@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.e2e.control.cutting import Cutting, Ledger, cutting_from, people
+from tests.databases import Fresh
+from tests.e2e.control.cutting import Cutting, Ledger, behind, cutting_from, people
 from tests.e2e.control.serving import Serving
 
 WHILE = 0.5  # seconds of orders before and after
+LATE = 1.5  # seconds that a relay is behind, at most
 
 
 @pytest.fixture
@@ -51,6 +53,21 @@ async def test_writes_and_data_go_over_under_load_and_come_back(cutting: Cutting
     assert served(ledger) == ["legacy", "modern", "legacy"]
     await is_whole(cutting, ledger)
     assert (cutting.record.move, cutting.record.moved) == (None, frozenset())
+
+
+async def test_over_and_back_and_over_between_servers_with_a_relay_that_is_late(serving: Serving, fresh: Fresh) -> None:
+    urls = {"old": fresh("mariadb"), "new": fresh("postgresql")}
+    async with cutting_from(serving, urls) as cutting, people(cutting) as ledger:
+        for words, owner in ((), "new"), (("--back",), "old"), ((), "new"):
+            await asyncio.sleep(WHILE)
+            await cutting.strangler("resume", "@orders")
+            async with behind(cutting, LATE):
+                code, done = await cutting.cut_over(*words)
+            assert (code, done["effect"], cutting.owners()) == (0, "live", (owner, owner)), done
+        await asyncio.sleep(WHILE)
+    assert {status for status, _, _ in ledger.answers.values()} == {200}, "nobody was turned away"
+    assert served(ledger) == ["legacy", "modern", "legacy", "modern"]
+    await is_whole(cutting, ledger)
 
 
 async def test_a_rehearsal_holds_nobody(cutting: Cutting) -> None:
@@ -92,8 +109,9 @@ async def test_drift_refuses_it(cutting: Cutting) -> None:
     assert done["objections"]
 
 
-@pytest.mark.parametrize("who", ["worker", "web.admin", "cli.data_process", "supervisor"])
-@pytest.mark.parametrize("after", [0.0, 0.4])
+@pytest.mark.parametrize(
+    ("who", "after"), [("worker", 0.0), ("web.admin", 0.0), ("web.admin", 0.4), ("cli.data_process", 0.4), ("supervisor", 0.2)]
+)
 async def test_whoever_is_killed_on_the_way(cutting: Cutting, who: str, after: float) -> None:
     """The command is typed, and a moment after writes began to wait, or after that, a process is killed."""
     async with people(cutting) as ledger:
