@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 import reconcile
 from benchmarks import faults
@@ -13,6 +15,7 @@ from reconcile.applying import applier
 from reconcile.relaying import change, lease
 from reconcile.relaying.patience import Patience
 from reconcile.relaying.relay import Relay
+from reconcile.relaying.tables import DEFERRED, PENDING
 from tests.unit.reconcile.relaying import UNBOUNDED, drain
 
 
@@ -42,12 +45,12 @@ class Scene:
     """One writer of the chaos with its ledger, and both databases as they are before anything happens."""
 
     def __init__(self, folder):
-        urls = {side: f"sqlite:///{folder}/{side}.db" for side in ("old", "new")}
-        for side, url in urls.items():
+        self.urls = {side: f"sqlite:///{folder}/{side}.db" for side in ("old", "new")}
+        for side, url in self.urls.items():
             (folder / f"{side}.db").touch()
             with engine(url).connect() as connection:
                 connection.execute(text("PRAGMA journal_mode = WAL"))  # one may read while another writes
-        self.chaos = Chaos(folder, {}, urls, seed=1)
+        self.chaos = Chaos(folder, {}, self.urls, seed=1)
         self.writer, self.ledger = self.chaos._writers[0], self.chaos._ledgers[0]
         self.plan = reconcile.load(self.chaos.file, {})
         self.writer.open(3)
@@ -65,8 +68,18 @@ class Scene:
         self.writer._write([self.writer._change(statement, ("account", key, row))])
 
     def settle(self):
+        """Until nothing is put off any more: a parent's old key waits some milliseconds for its children."""
         with Late(self.plan) as relay:
             drain(relay)
+            ends = time.monotonic() + 5
+            while self.puts_off and time.monotonic() < ends:
+                time.sleep(0.005)
+                drain(relay)
+
+    @property
+    def puts_off(self):
+        with engine(self.urls["old"]).connect() as connection:
+            return connection.execute(select(PENDING.c.key).where(PENDING.c.state == DEFERRED)).all()
 
     def collect(self):
         """Another relay has a look into the outbox, and goes."""
