@@ -411,8 +411,8 @@ def database(stack: ExitStack, servers: dict[str, Any], dialect: str, folder: Pa
 @click.option("--kills", type=click.IntRange(1), default=200, show_default=True)
 @click.option("--seconds", type=click.FloatRange(1), default=3600.0, help="No more kills after so long.")
 @click.option("--seed", type=int, help="Of all draws; a new one each time if it is not given.")
-@click.option("--fault", type=click.Choice(list(FAULTS)), default="", help="Make this mistake: it must be found.")
-def main(dialect: str, target: str | None, kills: int, seconds: float, seed: int | None, fault: str) -> None:
+@click.option("--fault", type=click.Choice(list(FAULTS)), help="Make this mistake: it must be found.")
+def main(dialect: str, target: str | None, kills: int, seconds: float, seed: int | None, fault: str | None) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers of our own end, too
     seed = random.randrange(10**6) if seed is None else seed
     began = time.monotonic()
@@ -420,7 +420,7 @@ def main(dialect: str, target: str | None, kills: int, seconds: float, seed: int
         folder, servers = Path(name), dict[str, Any]()
         sides = {"old": dialect, "new": target or dialect}
         urls = {side: database(stack, servers, each, folder, side) for side, each in sides.items()}
-        result = run(folder, servers, urls, kills=kills, seed=seed, seconds=seconds, fault=fault)
+        result = run(folder, servers, urls, kills=kills, seed=seed, seconds=seconds, fault=fault or "")
     harms = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(result.done.items()))
     planted = f", {fault}" if fault else ""
     click.echo(f"{dialect} to {target or dialect}, seed {seed}{planted}: {harms}, in {time.monotonic() - began:.0f} s")
