@@ -147,8 +147,9 @@ async def test_a_hold_that_comes_back_while_they_go_keeps_them(scene: Scene, mon
         await waits(scene, number + 1)
     scene.proxy.hold((), 0)
     scene.proxy.hold(("r",), LONG)
-    await (await scene.legacy.accept()).head()
+    assert (await (await scene.legacy.accept()).head()).startswith(b"POST "), "one had gone on already"
     await waits(scene, 3)
+    assert scene.proxy.holding.waiting == 3
 
 
 async def test_what_is_at_work_is_counted_until_it_ends(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
