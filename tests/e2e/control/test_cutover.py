@@ -101,17 +101,6 @@ async def test_an_upload_that_a_client_holds_open(cutting: Cutting) -> None:
     assert set(cutting.old.kept()) == {1, 5}
 
 
-async def test_a_worker_that_does_not_acknowledge(cutting: Cutting) -> None:
-    asleep = cutting.pid_of("worker")
-    os.kill(asleep, signal.SIGSTOP)
-    code, done = await cutting.cut_over("--hold", "1s")
-    os.kill(asleep, signal.SIGCONT)
-    assert (code, done["effect"], cutting.owners()) == (3, "reverted", ("old", "old"))
-    assert "did not say in time that it holds the writes" in str(done["why"])
-    assert cutting.record.move is None
-    assert await cutting.ask("POST", "88") == (200, "legacy")
-
-
 async def test_drift_refuses_it(cutting: Cutting) -> None:
     cutting.new.keep(999)  # nobody copies what the side writes that does not own
     await cutting.strangler("data", "reconcile")
