@@ -48,6 +48,10 @@ class Order(HTTPEndpoint):
         status = inputs.order_status(await inputs.json_object(request), orders.STATUSES)
         return JSONResponse(await run_in_threadpool(orders.change_status, shop_of(request), inputs.path_id(request), status))
 
+    async def delete(self, request: Request) -> Response:
+        await run_in_threadpool(orders.delete, shop_of(request), inputs.path_id(request))
+        return Response(status_code=204)
+
 
 class Customer(HTTPEndpoint):
     def get(self, request: Request) -> Response:

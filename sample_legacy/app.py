@@ -10,6 +10,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from sample_legacy import api, facts, pages, seed
 from sample_legacy.shared import answers, database, moments
+from sample_legacy.shared.numbers import ALL, Numbers
 from sample_legacy.shop import Shop
 
 
@@ -19,6 +20,7 @@ def create_app(
     seed_number: int = facts.DEFAULT_SEED,
     customers: int = facts.DEFAULT_CUSTOMERS,
     reset: bool = False,
+    numbers: Numbers = ALL,
     clock: Callable[[], datetime] = moments.now,
 ) -> Starlette:
     """The legacy shop over a database that is created and seeded as needed.
@@ -34,7 +36,7 @@ def create_app(
         lifespan=_lifespan,
     )
     app.router.redirect_slashes = False  # a redirect of the framework's own would name this host
-    app.state.shop = Shop(engine, clock)
+    app.state.shop = Shop(engine, clock, numbers)
     return app
 
 

@@ -18,6 +18,7 @@ from sample_legacy.shop import Shop
 STATUSES = tuple(ORDER_STATUS.values())
 _CODE = {word: code for code, word in ORDER_STATUS.items()}
 _NEXT = {"N": "PC", "P": "SC", "S": "", "C": ""}
+_DELETABLE = "NC"
 
 
 def listing(shop: Shop, customer: int | None, status: str | None, page: Page) -> Document:
@@ -73,6 +74,16 @@ def change_status(shop: Shop, number: int, status: str) -> Document:
     return found(detail(shop, number), "order")
 
 
+def delete(shop: Shop, number: int) -> None:
+    """Take an order back, unless money or goods have moved. Nothing is ever deleted here: the row says that it is."""
+    row = shop.row("SELECT st FROM orders WHERE no = :no AND deleted = 0", no=number)
+    if row is None:
+        raise HTTPException(404, "No such order")
+    values = {"no": number, "before": row.st}
+    if row.st not in _DELETABLE or not shop.change("UPDATE orders SET deleted = 1 WHERE no = :no AND st = :before", values):
+        raise HTTPException(409, f"An order that is {ORDER_STATUS[row.st]} cannot be deleted")
+
+
 def _moved(shop: Shop, number: int, before: str, after: str) -> bool:
     """False where the rules forbid it, or someone else was faster."""
     if after not in _NEXT[before]:
@@ -109,9 +120,12 @@ def _insert(connection: Connection, shop: Shop, wanted: NewOrder, prices: dict[i
     number: int = connection.execute(
         text(
             "INSERT INTO orders (no, cust_no, st, total, created, deleted)"
-            " SELECT COALESCE(MAX(no), 0) + 1, :cust_no, 'N', :total, :created, 0 FROM orders RETURNING no"
+            " SELECT last + 1 + (last + :shift) % :step, :cust_no, 'N', :total, :created, 0"
+            " FROM (SELECT COALESCE(MAX(no), 0) AS last FROM orders) AS given RETURNING no"
         ),
         {
+            "shift": shop.numbers.shift,
+            "step": shop.numbers.step,
             "cust_no": wanted.customer_id,
             "total": money.to_amount(money.total(subtotal, len(wanted.lines))),
             "created": moments.local_text(shop.clock()),

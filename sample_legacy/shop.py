@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import Engine, Row, text
 from starlette.requests import HTTPConnection
 
+from sample_legacy.shared.numbers import ALL, Numbers
+
 
 @dataclass(frozen=True, slots=True)
 class Shop:
@@ -15,6 +17,7 @@ class Shop:
 
     engine: Engine
     clock: Callable[[], datetime]
+    numbers: Numbers = ALL
 
     def rows(self, sql: str, **parameters: object) -> list[Row[Any]]:
         """All rows of one query."""

@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 
 from sample_legacy.shared import process
+from sample_legacy.shared.numbers import BY_NAME
 from sample_modern import planted, seed
 from sample_modern.app import create_app
 
@@ -47,6 +48,7 @@ def _create(arguments: argparse.Namespace) -> Starlette:
             customers=arguments.customers,
             tables=arguments.seed_tables,
             reset=arguments.reset,
+            numbers=BY_NAME[arguments.numbers],
             build=arguments.build,
             identity_key=arguments.identity_key or os.environ.get(KEY_VARIABLE, "").strip().encode(),
         )

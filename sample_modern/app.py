@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sample_legacy import facts
 from sample_legacy.shared import answers, database, moments
+from sample_legacy.shared.numbers import ALL, Numbers
 from sample_modern import api, pages, planted, seed
 from sample_modern.shop import Shop
 
@@ -26,6 +27,7 @@ def create_app(
     reset: bool = False,
     build: str = "1",
     identity_key: bytes = b"",
+    numbers: Numbers = ALL,
     clock: Callable[[], datetime] = moments.now,
     pause: Callable[[float], None] = time.sleep,
 ) -> Starlette:
@@ -43,7 +45,7 @@ def create_app(
         lifespan=_lifespan,
     )
     app.router.redirect_slashes = False  # a redirect of the framework's own would name this host
-    app.state.shop = Shop(engine, clock, pause, chosen, identity_key)
+    app.state.shop = Shop(engine, clock, pause, chosen, identity_key, numbers)
     return app
 
 

@@ -3,17 +3,20 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, literal, select, update
+from sqlalchemy import Connection, Row, case, func, insert, select, update
+from sqlalchemy import delete as delete_from
 from starlette.exceptions import HTTPException
 
 from sample_legacy.shared import database, moments, money
 from sample_legacy.shared.answers import Document, found
 from sample_legacy.shared.inputs import NewOrder, Page, invalid
+from sample_legacy.shared.numbers import Numbers
 from sample_modern.products import sku
-from sample_modern.schema import customers, order_items, orders, products
+from sample_modern.schema import customers, given, order_items, orders, products
 from sample_modern.shop import Shop
 
 _NEXT = {"new": ("paid", "cancelled"), "paid": ("shipped", "cancelled"), "shipped": (), "cancelled": ()}
+_DELETABLE = ("new", "cancelled")
 STATUSES = tuple(_NEXT)
 
 
@@ -61,6 +64,21 @@ def change_status(shop: Shop, number: int, status: str) -> Document:
     return found(detail(shop, number), "order")
 
 
+def delete(shop: Shop, number: int) -> None:
+    """Take an order back, unless money or goods have moved."""
+    row = shop.row(select(orders.c.status).where(orders.c.id == number))
+    if row is None:
+        raise HTTPException(404, "No such order")
+    if row.status not in _DELETABLE or not shop.transact(lambda connection: _delete(connection, number)):
+        raise HTTPException(409, f"An order that is {row.status} cannot be deleted")
+
+
+def _delete(connection: Connection, number: int) -> int:
+    still = select(orders.c.id).where(orders.c.id == number, orders.c.status.in_(_DELETABLE)).scalar_subquery()
+    connection.execute(delete_from(order_items).where(order_items.c.order_id == still))
+    return connection.execute(delete_from(orders).where(orders.c.id == number, orders.c.status.in_(_DELETABLE))).rowcount
+
+
 def _moved(shop: Shop, number: int, before: str, after: str) -> bool:
     """False where the rules forbid it, or someone else was faster."""
     if after not in _NEXT[before]:
@@ -90,16 +108,25 @@ def _check_customer(shop: Shop, number: int) -> None:
 def _insert(connection: Connection, shop: Shop, wanted: NewOrder, prices: dict[int, int]) -> int:
     cents = [line.quantity * prices[line.product_id] for line in wanted.lines]
     total, created_at = _total(shop, cents), moments.utc_text(shop.clock())
-    following = func.coalesce(func.max(orders.c.id), 0) + 1
-    values = select(following, literal(wanted.customer_id), literal("new"), literal(total), literal(created_at))
-    columns = ["id", "customer_id", "status", "total_cents", "created_at"]
-    number: int = connection.execute(insert(orders).from_select(columns, values).returning(orders.c.id)).scalar_one()
+    number = _next_number(connection, shop.numbers)
+    values = {"customer_id": wanted.customer_id, "status": "new", "total_cents": total, "created_at": created_at}
+    connection.execute(insert(orders).values(id=number, **values))
     items = [
         {"product_id": line.product_id, "quantity": line.quantity, "unit_price_cents": prices[line.product_id]}
         for line in wanted.lines
     ]
     numbered = [item | {"order_id": number, "position": position} for position, item in enumerate(items, start=1)]
     connection.execute(insert(order_items), numbered)
+    return number
+
+
+def _next_number(connection: Connection, numbers: Numbers) -> int:
+    """One above all that was given here and all that arrived from elsewhere, deleted or not."""
+    mine = given.c.what == orders.name
+    arrived = select(func.coalesce(func.max(orders.c.id), 0)).scalar_subquery()
+    last = case((given.c.last > arrived, given.c.last), else_=arrived)
+    connection.execute(update(given).where(mine).values(last=last + 1 + (last + numbers.shift) % numbers.step))
+    number: int = connection.execute(select(given.c.last).where(mine)).scalar_one()
     return number
 
 

@@ -82,6 +82,15 @@ order_items = Table(
     mysql_charset="utf8mb4",
 )
 
+# The highest number that was ever given, since a deleted row does not remember its own.
+given = Table(
+    "given",
+    metadata,
+    Column("what", String(20), primary_key=True),
+    Column("last", Integer, nullable=False),
+    mysql_charset="utf8mb4",
+)
+
 # For lists of orders: what legacy adds up from the lines each time somebody asks.
 order_summaries = Table(
     "order_summaries",

@@ -20,6 +20,7 @@ def prepare(engine: Engine, facts: Facts, tables: Collection[str], reset: bool =
         for name, rows in _ROWS.items():
             if name in tables:
                 database.fill_if_empty(connection, schema.metadata.tables[name], rows(facts))
+        database.fill_if_empty(connection, schema.given, [{"what": schema.orders.name, "last": 0}])
 
 
 def _utc(wall_clock: datetime) -> str:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Executable, Row
+from sqlalchemy import Connection, Engine, Executable, Row
 from starlette.requests import HTTPConnection
 
+from sample_legacy.shared.numbers import ALL, Numbers
 from sample_modern.planted import Planted
 
 
@@ -20,6 +21,7 @@ class Shop:
     pause: Callable[[float], None]
     planted: Planted
     identity_key: bytes = b""
+    numbers: Numbers = ALL
 
     def rows(self, statement: Executable) -> list[Row[Any]]:
         """All rows of one query."""
@@ -39,8 +41,12 @@ class Shop:
 
     def change(self, statement: Executable) -> int:
         """One statement in its own transaction; how many rows it changed."""
+        return self.transact(lambda connection: connection.execute(statement).rowcount)
+
+    def transact(self, work: Callable[[Connection], int]) -> int:
+        """Several statements in one transaction; how many rows they changed, as `work` counts."""
         with self.engine.begin() as connection:
-            return connection.execute(statement).rowcount
+            return work(connection)
 
 
 def shop_of(connection: HTTPConnection) -> Shop:

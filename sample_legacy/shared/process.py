@@ -12,6 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from sample_legacy import facts
+from sample_legacy.shared.numbers import BY_NAME
 
 UNREACHABLE, DATABASE = 4, 5
 
@@ -24,6 +25,12 @@ def arguments(program: str, port: int, database: str, description: str) -> argpa
     parser.add_argument("--database", default=database, metavar="URL", help="SQLAlchemy URL (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=facts.DEFAULT_SEED, help="of the seeded world (default: %(default)s)")
     parser.add_argument("--customers", type=_customers, default=facts.DEFAULT_CUSTOMERS, metavar="N", help="default: %(default)s")
+    parser.add_argument(
+        "--numbers",
+        choices=BY_NAME,
+        default="all",
+        help="for new orders; shops that take turns share them (default: all)",
+    )
     parser.add_argument("--reset", action="store_true", help="drop the tables first")
     parser.add_argument("--init-only", action="store_true", help="create and seed the tables, then exit")
     return parser

@@ -6,15 +6,22 @@ import io
 import json
 import struct
 import zlib
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from httpx import AsyncClient
 from starlette.applications import Starlette
 
 from sample_legacy import facts
+from sample_legacy.app import create_app as create_legacy
+from sample_legacy.shared.numbers import BY_NAME
+from sample_modern.app import create_app as create_modern
 
+from .conftest import client_of, running
 from .harness import Conversation, multipart
 
+ORDER = {"customer_id": 1, "items": [{"product_id": 1, "quantity": 2}]}
 LISTED = [product for product in facts.load().products if not product.deleted]
 
 
@@ -73,8 +80,7 @@ async def test_search_ignores_case(shop: AsyncClient) -> None:
 
 
 async def test_placing_an_order_and_seeing_it_through(own_shop: AsyncClient) -> None:
-    body = {"customer_id": 1, "items": [{"product_id": 1, "quantity": 2}]}
-    made = await own_shop.post("/api/orders", json=body)
+    made = await own_shop.post("/api/orders", json=ORDER)
     assert made.status_code == 201
     where = made.headers["location"]
     assert where == f"/api/orders/{len(facts.load().orders) + 1}"
@@ -83,6 +89,31 @@ async def test_placing_an_order_and_seeing_it_through(own_shop: AsyncClient) -> 
     assert (await own_shop.put(where, json={"status": "paid"})).json()["paid_at"] == "2026-07-31T22:30:00Z"
     assert (await own_shop.put(where, json={"status": "shipped"})).status_code == 200
     assert (await own_shop.get(where)).json()["status"] == "shipped"
+
+
+async def test_deleting_an_order_unless_money_has_moved(own_shop: AsyncClient) -> None:
+    made = await own_shop.post("/api/orders", json=ORDER)
+    where = made.headers["location"]
+    assert (await own_shop.delete(where)).status_code == 204
+    assert (await own_shop.get(where)).status_code == (await own_shop.delete(where)).status_code == 404
+    paid = (await own_shop.post("/api/orders", json=ORDER)).headers["location"]
+    assert paid != where, "the number is not given again"
+    await own_shop.put(paid, json={"status": "paid"})
+    refused = await own_shop.delete(paid)
+    assert (refused.status_code, refused.json()) == (409, {"error": "An order that is paid cannot be deleted"})
+    assert len((await own_shop.get(paid)).json()["items"]) == 1
+
+
+@pytest.mark.parametrize(("create", "name", "share"), [(create_legacy, "odd", 1), (create_modern, "even", 0)])
+async def test_two_shops_that_take_turns_share_the_numbers(
+    create: Callable[..., Starlette], name: str, share: int, tmp_path: Path
+) -> None:
+    with running(create(f"sqlite:///{tmp_path}/shop.db", numbers=BY_NAME[name])) as app:
+        async with client_of(app) as client:
+            given = [(await client.post("/api/orders", json=ORDER)).json()["id"] for _ in range(3)]
+    first = len(facts.load().orders) + 1
+    first += first % 2 != share
+    assert given == [first, first + 2, first + 4]
 
 
 async def test_changing_a_customer(own_shop: AsyncClient) -> None:
