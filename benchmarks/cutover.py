@@ -64,6 +64,7 @@ class Result:
     orders: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     slowest: float = 0.0
+    reasons: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         held = f"{median(self.held) * 1000:.0f} ms in the middle, {max(self.held) * 1000:.0f} ms at most" if self.held else "–"
@@ -74,6 +75,7 @@ class Result:
             f"writes waited where nobody was killed: {held}; one owner again after {settled}",
             f"{self.orders:,} orders; answers: {_counted(self.statuses)}; slowest {self.slowest:.1f} s",
             f"acknowledged and missing: {self.lost}",
+            *self.reasons,
         ]
 
 
@@ -116,14 +118,19 @@ async def one(cutting: Cutting, world: World, draw: random.Random, result: Resul
     else:
         await kill(cutting, victim)
     done: dict[str, Any] = {}
-    with suppress(AssertionError):
+    try:
         _, done = await moving
+    except AssertionError as error:  # whoever was to answer is dead
+        done = {"effect": "cut off", "why": str(error).strip()}
     await settles(cutting)
     result.settled.append(loop.time() - begun)
     result.rounds += 1
     result.victims[victim] += 1
     after = cutting.owners()[0]
     result.ends["moved" if after == ("old" if back else "new") else str(done.get("effect", "taken back"))] += 1
+    if done["effect"] != "live":
+        why = "; ".join(done.get("objections") or [done.get("why") or "it is not said"])
+        result.reasons.append(f"round {result.rounds} ({victim}) was {done['effect']}: {why}")
     if victim == "nobody" and isinstance(held := done.get("held"), float):
         result.held.append(held)
     await asyncio.sleep(0.5)

@@ -10,11 +10,12 @@ from reconcile.checking.primary import follows_another, refuses_writes
 from reconcile.comparing import history
 from reconcile.cutover.databases import Databases, is_relayed, other
 from reconcile.cutover.verification import about, unknown
+from reconcile.databases.database import Database
 from reconcile.databases.pair import paired, read_source
 from reconcile.databases.schema import read as read_schema
 from reconcile.jobs.look import standings
 from reconcile.mapping.model import Mapping
-from reconcile.owning.ownership import NEW, OLD, Owner
+from reconcile.owning.ownership import NEW, OLD, Owner, moved_ago
 from reconcile.reports.report import Verdict
 from reconcile.reports.standing import SILENT, Standing
 from strangler.core.errors import StranglerError
@@ -37,10 +38,6 @@ _AGAINST: tuple[tuple[_Rule, str], ...] = (
     (
         lambda it: it.captured == "installed" and not it.known,
         "not everything that changed is known ({0.why_unknown}): `strangler data reconcile {0.mapping}`",
-    ),
-    (
-        lambda it: it.captured == "installed" and (it.lag is None or it.lag > SILENT),
-        "nobody relays it: `strangler serve`, or `strangler data relay`",
     ),
     (lambda it: bool(it.halted), "the relay was halted: {0.halted}"),
     (lambda it: it.dead > 0, "{0.dead:,} keys were given up: `strangler data dead list {0.mapping}`"),
@@ -80,11 +77,20 @@ def _against(databases: Databases, standing: Standing, to: Owner) -> Iterator[st
         return
     if is_relayed(mapping, other(to)):
         yield from (f"{name}: {words.format(standing)}" for true, words in _AGAINST if true(standing))
+        if _silent(databases.side(mapping, other(to)), standing):
+            yield f"{name}: nobody relays it: `strangler serve`, or `strangler data relay`"
     for ask in (_unproved, _no_way, _unopened, _not_caught):
         try:
             yield from (f"{name}: {words}" for words in ask(databases, mapping, to))
         except StranglerError as error:
             yield about(name, error)
+
+
+def _silent(owner: Database, standing: Standing) -> bool:
+    """Whether no heartbeat came through lately. One that has just been turned round may not have beaten there yet, and whoever
+    wants back at once is not to be sent away for it: if there is none, nothing catches up, and it is taken back in time."""
+    late = standing.captured == "installed" and (standing.lag is None or standing.lag > SILENT)
+    return late and moved_ago(owner, standing.mapping) > SILENT
 
 
 def _unproved(databases: Databases, mapping: Mapping, to: Owner) -> Iterator[str]:

@@ -9,6 +9,7 @@ nothing is copied until it is finished, and never both ways at once. In the othe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Literal, get_args
 
 from sqlalchemy import Connection, insert, inspect, select, update
@@ -83,6 +84,16 @@ def standing(database: Database, mapping: str) -> Ownership:
     with database.reading() as connection:
         known = inspect(connection).has_table(OWNER.name)
         return read(connection, mapping) if known else Ownership()
+
+
+def moved_ago(database: Database, mapping: str) -> float:
+    """Seconds since this database says who owns; for ever, if that was never moved."""
+    with database.reading() as connection:
+        if not inspect(connection).has_table(OWNER.name):
+            return inf
+        query = select(OWNER.c.changed_at, now(database)).where(OWNER.c.mapping == mapping, OWNER.c.epoch > 1)
+        row = connection.execute(query).first()
+    return inf if row is None else float(row[1] - row[0]) / 1_000_000
 
 
 def agreed(plan: Plan, name: str) -> Ownership:

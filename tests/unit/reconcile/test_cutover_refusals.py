@@ -34,6 +34,15 @@ def test_nothing_stands_against_what_is_in_step_either_way(movers):
     assert against(movers, "new") == ["parents: its owner is new already (epoch 2): there is nothing to move"]
 
 
+def test_the_way_back_is_open_before_the_relay_that_turns_round_has_beaten_there(movers):
+    """Its last heartbeat on that side is of another time, or there never was one."""
+    movers.cut_over("new", "first")
+    assert against(movers, "old") == []
+    long_ago = "UPDATE strangler_owner SET changed_at = changed_at - 60000000 WHERE mapping = 'parents'"
+    movers.run_all(movers.new, long_ago)
+    assert against(movers, "old") == ["parents: nobody relays it: `strangler serve`, or `strangler data relay`"]
+
+
 def test_everything_is_said_at_once(fresh, tmp_path):
     families = Families(tmp_path, fresh("sqlite"), fresh("sqlite"), BOTH_WAYS.replace(PARENTS_BACK, ""))
     install.remove(families.plan)
