@@ -14,6 +14,7 @@ from reconcile.mapping.convert import CONVERTERS
 from reconcile.mapping.document import parse
 from reconcile.mapping.model import Plan
 from reconcile.mapping.spec import FILE
+from reconcile.outbox.spec import check as check_outbox
 from strangler.core.errors import ConfigError, Problem
 from strangler.core.spec.node import DocumentError, Map, Node, Scalar, Sequence
 from strangler.core.spec.reader import INVALID, Reader, nearest
@@ -112,8 +113,11 @@ def _check(written: Written, reader: Reader) -> None:
         _check_mapping(entry, known, reader)
     _check_names(mappings, reader, "mapping")
     _check_targets(mappings, reader)
-    if "outbox" in written:
-        _check_outbox(written["outbox"], known, reader)
+    outbox = written.get("outbox")
+    if isinstance(outbox, Written):
+        _database(outbox, "database", known, reader)
+        _check_names([sink for sink in outbox.get("sinks", []) if isinstance(sink, Written)], reader, "sink")
+        check_outbox(outbox, reader)
     if "mappings" in written and not written["mappings"]:
         reader.problem(written.place("mappings"), "mappings", "is empty: describe at least one mapping")
 
@@ -245,17 +249,6 @@ def _check_targets(mappings: list[Written], reader: Reader) -> None:
         if first is not target and ("where" not in first or "where" not in target):
             message = f"another mapping writes to {target['table']} as well: give both a `where`, else each deletes the other's"
             reader.problem(target.place("table"), f"{target.path}.table", message)
-
-
-def _check_outbox(outbox: Any, known: list[str], reader: Reader) -> None:
-    if not isinstance(outbox, Written):
-        return
-    _database(outbox, "database", known, reader)
-    sinks = [sink for sink in outbox.get("sinks", []) if isinstance(sink, Written)]
-    _check_names(sinks, reader, "sink")
-    for sink in sinks:
-        if len(_keys(sink) & {"http", "nats"}) != 1:
-            reader.problem(sink.node, sink.path, "needs exactly one of `http` and `nats`")
 
 
 def _keys(section: Written) -> set[str]:

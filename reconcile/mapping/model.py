@@ -10,6 +10,7 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from reconcile.outbox.model import Outbox
 from strangler.core.errors import UsageError
 from strangler.core.spec.reader import nearest
 
@@ -128,42 +129,6 @@ class Mapping:
         """A digest of what is compared: what was found under another one says nothing under this one."""
         described = repr((self.source, self.target, self.columns))
         return blake2b(described.encode(), digest_size=8).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Http:
-    """Events as signed HTTP requests."""
-
-    url: str
-    secret: str = field(repr=False, default="")
-
-
-@dataclass(frozen=True, slots=True)
-class Nats:
-    """Events on a NATS subject."""
-
-    servers: str = field(repr=False)
-    subject: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Sink:
-    """Where events go; `types` are patterns such as ``order.*``."""
-
-    name: str
-    http: Http | None = None
-    nats: Nats | None = None
-    types: tuple[str, ...] = ("*",)
-    start: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outbox:
-    """The table with domain events, and who gets them."""
-
-    database: str
-    table: str
-    sinks: tuple[Sink, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

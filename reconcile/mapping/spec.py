@@ -7,6 +7,7 @@ from typing import Any
 
 from reconcile.mapping import model as mapping
 from reconcile.mapping.convert import CONVERTERS, zone
+from reconcile.outbox.spec import outbox
 from strangler.core.spec.kinds import Schema, Word, choice, describe, duration, number, text
 from strangler.core.spec.node import Node, Scalar, Sequence
 from strangler.core.spec.reader import INVALID, Reader
@@ -178,38 +179,6 @@ MAPPING = Section(
     ),
 )
 
-HTTP = Section(
-    "an HTTP sink",
-    mapping.Http,
-    Field("url", text("an address"), "where events are sent", required=True),
-    Field("secret", text("a secret"), "what signs them"),
-)
-
-NATS = Section(
-    "a NATS sink",
-    mapping.Nats,
-    Field("servers", text("addresses"), "where to connect", required=True),
-    Field("subject", text("a subject"), "where events go; {type} is filled in", required=True),
-)
-
-SINK = Section(
-    "a sink",
-    mapping.Sink,
-    Field("name", _named, "how commands and messages call it", required=True),
-    Field("http", HTTP, "signed HTTP requests"),
-    Field("nats", NATS, "a NATS subject"),
-    Field("types", ListOf(text("an event type"), unique=True), "the event types it takes, such as order.*"),
-    Field("from", text("a place to start"), "where a new sink starts", attribute="start"),
-)
-
-OUTBOX = Section(
-    "the outbox",
-    mapping.Outbox,
-    Field("database", _named, "which of `databases` has the table", required=True),
-    Field("table", text("a table's name"), "the table with the events", required=True),
-    Field("sinks", ListOf(SINK), "who gets them"),
-)
-
 SCHEDULE = Section(
     "the schedule",
     mapping.Schedule,
@@ -247,7 +216,7 @@ FILE = Section(
     Field("databases", MapOf(_named, Word("an address", _url), "databases"), "name: address", required=True),
     Field("state", _named, "which of `databases` keeps the toolkit's own tables"),
     Field("mappings", ListOf(MAPPING), "how rows of the old schema become rows of the new one", required=True),
-    Field("outbox", OUTBOX, "domain events and who gets them"),
+    Field("outbox", outbox(_named), "domain events and who gets them"),
     Field("schedule", SCHEDULE, "when jobs run"),
     Field("throttle", THROTTLE, "what holds backfills and sweeps back"),
     Field("stuck_after", duration(), "a change that has waited longer for the relay is no longer on its way, but drift"),
