@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from difflib import unified_diff
 from pathlib import Path
 
 import click
@@ -14,21 +13,20 @@ from rich.text import Text
 
 from strangler.cli import diffs_show
 from strangler.cli.diffs_follow import More, News, news, news_as_json
-from strangler.cli.diffs_rules import WAYS, Wish, effect, effect_as_json, ignored_in, rule_for, text_of
 from strangler.cli.diffs_screen import accept_screen, cause_screen, effect_screen, followed, overview, show
 from strangler.cli.options import config_option, environment, json_option
 from strangler.cli.terminal import clean, console
 from strangler.config.load import load
-from strangler.config.rule_file import accept as accept_rule
+from strangler.control.accepting import WAYS, Wish, acceptance_as_json, effect_as_json, ignored_in
+from strangler.control.accepting import accept as accept_cause
+from strangler.control.accepting import what_if as what_if_of
 from strangler.control.diffs import as_json as report_as_json
-from strangler.control.diffs import cause_as_json, example_as_json, mismatch_as_json, proposals, report
-from strangler.core.errors import DatabaseError, Refusal, UsageError
+from strangler.control.diffs import cause_as_json, example_as_json, mismatch_as_json, report
+from strangler.core.errors import UsageError
 from strangler.core.model import Config, Route
 from strangler.core.spec.reader import nearest
 from strangler.core.units import parse_duration
 from strangler.store.store import Store
-
-_PAGE = 500  # examples that are replayed
 
 
 class _Commands(click.Group):
@@ -164,31 +162,12 @@ def accept(
 
     Evidence is counted anew under the new rules.
     """
-    config = load(path, environment())
-    with _reading(config) as store:
-        row = store.cause(cause_id)
-        route = _routes(config, row.route)[0]
-        if row.state == "accepted":
-            raise Refusal(f"cause {row.id} is accepted already, and only counts what was compared before")
-        rule = rule_for(row.cause, Wish(way or "", kind, key, absolute, seconds), proposals(store, route))
-        found = effect(route, text_of(rule), store.examples(route.name, limit=_PAGE), row.cause.pattern)
-    accepted = accept_rule(path, route.name, rule, environment(), dry_run=dry_run)
-    changes = list(unified_diff(accepted.before.splitlines(), accepted.after.splitlines(), lineterm="", n=2))[2:]
+    wish = Wish(way or "", kind, key, absolute, seconds)
+    found = accept_cause(path, load(path, environment()), cause_id, wish, environment(), dry_run=dry_run)
     if as_json:
-        said = {"rule": text_of(rule), "place": rule.place, "file": str(path), "written": not dry_run, "diff": changes}
-        click.echo(json.dumps({"cause": cause_as_json(row), **said, "effect": effect_as_json(found)}))
-    else:
-        show(console(), accept_screen(text_of(rule), f"{rule.place} of route {route.name} in {path}", changes, found, dry_run))
-    if not dry_run:
-        _mark(config, row.id)
-
-
-def _mark(config: Config, id: str) -> None:
-    try:
-        with closing(Store.open(config.store, config.folder)) as store:
-            store.accept(id)
-    except DatabaseError as error:
-        raise DatabaseError(f"the rule is written, but the cause could not be marked as accepted: {error}") from None
+        return click.echo(json.dumps(acceptance_as_json(found, path)))
+    where = f"{found.place} of route {found.cause.route} in {path}"
+    return show(console(), accept_screen(found.rule, where, found.changes, found.effect, dry_run))
 
 
 @command.command("what-if")
@@ -205,11 +184,7 @@ def what_if(rule: str, route: str | None, path: Path, as_json: bool) -> None:
     """
     config = load(path, environment())
     with _reading(config) as store:
-        found = {
-            each.name: effect(each, rule, store.examples(each.name, limit=_PAGE))
-            for each in _routes(config, route)
-            if route or store.examples(each.name, limit=1)
-        }
+        found = what_if_of(store, [each for each in _routes(config, route) if route or store.examples(each.name, limit=1)], rule)
     if as_json:
         shown = {"rule": rule, "routes": {name: effect_as_json(each) for name, each in found.items()}}
         return click.echo(json.dumps(shown))

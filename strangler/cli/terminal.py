@@ -1,66 +1,16 @@
-"""What goes to a terminal: text from outside made harmless, and numbers as people read them.
-
-Answers, headers and paths come from strangers. Control characters would move the cursor or set colours, and characters that
-turn the direction of writing would show one thing and mean another: all of them are shown by their code instead.
-"""
+"""The terminal, and how numbers and strangers' text are put on it."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from rich.console import Console
 
-_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-_MOST_DECIMALS = 4
+from strangler.core.figures import age, clean, count, moment, share, shorten
+
+__all__ = ["WIDE", "age", "clean", "console", "count", "moment", "share", "shorten"]
+
 WIDE = 100  # columns from which two answers fit side by side
 
 
 def console() -> Console:
     """The terminal as it is, or plain text if it is none. Colours follow NO_COLOR and FORCE_COLOR, widths COLUMNS."""
     return Console(highlight=False, markup=False, emoji=False)
-
-
-def clean(text: str) -> str:
-    """Text on one line, that a terminal shows as it is: what cannot be seen becomes its escape."""
-    return text if text.isprintable() else "".join(map(_visible, text))
-
-
-def _visible(character: str) -> str:
-    return character if character.isprintable() else repr(character)[1:-1]
-
-
-def shorten(text: str, width: int) -> str:
-    """The beginning of a text if it is too long, with a mark that it is."""
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
-
-
-def count(number: int, noun: str, several: str = "") -> str:
-    """``12,480 pairs``; `several` is the plural, if it has no plain s."""
-    return f"{number:,} {noun if number == 1 else several or noun + 's'}"
-
-
-def share(part: int, whole: int, decimals: int = 1) -> str:
-    """A part in per cent, with as many decimals as it takes so that not all is never 100 %, and something never 0 %."""
-    if not whole:
-        return "– %"
-    if part in (0, whole):
-        return "100 %" if part else "0 %"
-    for places in range(decimals, _MOST_DECIMALS):
-        text = f"{100 * part / whole:.{places}f}"
-        if 0 < float(text) < 100:
-            return f"{text} %"
-    least = 10**-_MOST_DECIMALS
-    return f"< {least:.{_MOST_DECIMALS}f} %" if part < whole / 2 else f"> {100 - least:.{_MOST_DECIMALS}f} %"
-
-
-def age(seconds: float) -> str:
-    """How long ago, in the largest unit that fits: ``3 h``."""
-    for unit, size in _UNITS:
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return "0 s"
-
-
-def moment(at: float) -> str:
-    """A point in time, in UTC, as logs have it."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

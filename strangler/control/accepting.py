@@ -1,24 +1,31 @@
-"""Rules for `strangler diffs accept` and `what-if`: the rule that a cause suggests, and what a rule would do."""
+"""Accepting a cause: the rule that it suggests, what that would do to stored mismatches, and writing it into the file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from difflib import unified_diff
+from pathlib import Path
 from typing import Any
 
 from strangler.config.rule_edit import NewRule
+from strangler.config.rule_file import accept as write_rule
+from strangler.control.diffs import cause_as_json, proposals
 from strangler.core.causes import words
 from strangler.core.compare.compare import compare
 from strangler.core.compare.rules import rules_for
 from strangler.core.difference import Kind, render_path
-from strangler.core.errors import Refusal, UsageError
-from strangler.core.model import NOISE_KINDS, Route
+from strangler.core.errors import DatabaseError, Refusal, UsageError
+from strangler.core.model import NOISE_KINDS, Config, Route
 from strangler.core.noise.learn import Proposal
 from strangler.core.records import Cause, Example
 from strangler.core.what_if import Effect, Stored, drafted, replay, subject
 from strangler.evidence.example import view_of
-from strangler.store.rows import ExampleRow
+from strangler.store.rows import CauseRow, ExampleRow
+from strangler.store.store import Store
 
+PAGE = 500  # examples of a route that are replayed
 WAYS = ("ignore", "noise", "unordered", "tolerance", "treat_equal")
 _PLACES = {way: f"compare.{way}" for way in WAYS} | {"noise": "noise.fields"}
 # the word of compare.treat_equal that allows what a transform does
@@ -131,6 +138,70 @@ def ignored_in(example: Example, route: Route | None) -> list[tuple[str, str]]:
     if route is None or stored is None:
         return []
     return [(render_path(one.difference.path), one.rule) for one in compare(*stored, rules_for(route)).ignored]
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A cause that passes from now on, or would.
+
+    Attributes:
+        place: of the rule in the file, such as ``compare.ignore``.
+        changes: of the file, as a unified diff without its head.
+        written: False for a dry run.
+    """
+
+    cause: CauseRow
+    rule: str
+    place: str
+    changes: tuple[str, ...]
+    effect: Effect
+    written: bool
+
+
+def accept(path: Path, config: Config, cause: str, wish: Wish, environ: Mapping[str, str], *, dry_run: bool) -> Acceptance:
+    """Write the rule that lets a cause pass into the file, and mark the cause. Raises StranglerError, with the file as it was.
+
+    Args:
+        cause: its id, or the beginning of it.
+    """
+    with closing(Store.open(config.store, config.folder, read_only=True)) as store:
+        row = store.cause(cause)
+        route = _route(config, row)
+        if row.state == "accepted":
+            raise Refusal(f"cause {row.id} is accepted already, and only counts what was compared before")
+        rule = rule_for(row.cause, wish, proposals(store, route))
+        found = effect(route, text_of(rule), store.examples(route.name, limit=PAGE), row.cause.pattern)
+    written = write_rule(path, route.name, rule, environ, dry_run=dry_run)
+    if not dry_run:
+        _mark(config, row.id)
+    changes = list(unified_diff(written.before.splitlines(), written.after.splitlines(), lineterm="", n=2))[2:]
+    return Acceptance(row, text_of(rule), rule.place, tuple(changes), found, not dry_run)
+
+
+def what_if(store: Store, routes: Sequence[Route], rule: str) -> dict[str, Effect]:
+    """What a rule would do to the stored mismatches of each of these routes. Raises UsageError if it is no rule."""
+    return {each.name: effect(each, rule, store.examples(each.name, limit=PAGE)) for each in routes}
+
+
+def _route(config: Config, row: CauseRow) -> Route:
+    found = next((route for route in config.routes if route.name == row.route), None)
+    if found is None:
+        raise Refusal(f"cause {row.id} is of route {row.route!r}, which the file has no more")
+    return found
+
+
+def _mark(config: Config, id: str) -> None:
+    try:
+        with closing(Store.open(config.store, config.folder)) as store:
+            store.accept(id)
+    except DatabaseError as error:
+        raise DatabaseError(f"the rule is written, but the cause could not be marked as accepted: {error}") from None
+
+
+def acceptance_as_json(one: Acceptance, path: Path) -> dict[str, Any]:
+    """What was written, or would be, for programs."""
+    said = {"rule": one.rule, "place": one.place, "file": str(path), "written": one.written, "diff": list(one.changes)}
+    return {"cause": cause_as_json(one.cause), **said, "effect": effect_as_json(one.effect)}
 
 
 def effect_as_json(found: Effect) -> dict[str, Any]:
