@@ -10,8 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from strangler.cli.diffs_screen import indented, steps_table
-from strangler.cli.flip_screen import took
-from strangler.cli.terminal import clean, count
+from strangler.cli.terminal import clean, count, took
 from strangler.control.cutover.order import Effect, Order
 from strangler.core.cutover import SHOWN, Step
 

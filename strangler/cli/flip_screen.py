@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from strangler.cli.diffs_screen import indented, steps_table
-from strangler.cli.terminal import clean
+from strangler.cli.terminal import clean, took
 from strangler.control.flipping.draft import unmet
 from strangler.control.flipping.order import Done, Effect, Order, Refused
 from strangler.core.flip import Place
@@ -51,11 +51,6 @@ def done_screen(order: Order, done: Done, crew: str, seconds: float) -> Iterator
     for note in done.notes:
         yield Text(clean(f"  {note}"), "yellow")
     yield indented(steps_table(_way_back(order.name, done)))
-
-
-def took(seconds: float) -> str:
-    """How long something took."""
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 def _way_back(name: str, done: Done) -> list[tuple[str, str]]:

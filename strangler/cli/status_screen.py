@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from strangler.cli.diffs_screen import indented, steps_table
-from strangler.cli.flip_screen import command_of, took, verdicts
-from strangler.cli.terminal import age, clean, count, moment, share
+from strangler.cli.flip_screen import command_of, verdicts
+from strangler.cli.terminal import age, clean, count, moment, rate, share, took
 from strangler.control.standings import Attention, Overview, Standing, Traffic, Unit, attention
 from strangler.core.cutover import OLD, Record
 from strangler.core.guard.verdict import Verdict
@@ -178,14 +178,6 @@ def _word(unit: Unit) -> tuple[str, str]:
         if all(finding.more is None for finding in findings):
             return "not known", "yellow"
     return _SHORT[unit.verdict] if unit.verdict is not None else ("not known", "dim")
-
-
-def rate(per_second: float) -> str:
-    """Requests in the largest unit in which there are some."""
-    for unit, seconds in (("s", 1), ("min", 60)):
-        if per_second * seconds >= 1:
-            return f"{per_second * seconds:,.{0 if per_second * seconds >= 10 else 1}f}/{unit}"
-    return f"{per_second * 3600:.1f}/h" if per_second else "0/s"
 
 
 # One route, or one group.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from strangler.core.figures import age, clean, count, moment, share, shorten
+from strangler.core.figures import age, clean, count, moment, rate, share, shorten, took
 
-__all__ = ["WIDE", "age", "clean", "console", "count", "moment", "share", "shorten"]
+__all__ = ["WIDE", "age", "clean", "console", "count", "moment", "rate", "share", "shorten", "took"]
 
 WIDE = 100  # columns from which two answers fit side by side
 

@@ -56,3 +56,16 @@ def age(seconds: float) -> str:
 def moment(at: float) -> str:
     """A point in time, in UTC, as logs have it."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def took(seconds: float) -> str:
+    """How long something took."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def rate(per_second: float) -> str:
+    """Requests in the largest unit in which there are some."""
+    for unit, seconds in (("s", 1), ("min", 60)):
+        if per_second * seconds >= 1:
+            return f"{per_second * seconds:,.{0 if per_second * seconds >= 10 else 1}f}/{unit}"
+    return f"{per_second * 3600:.1f}/h" if per_second else "0/s"

@@ -15,8 +15,9 @@ from rich.console import Console
 from strangler.cli.main import cli, main
 from strangler.cli.status_look import between, with_traffic
 from strangler.cli.status_metrics import Metrics
-from strangler.cli.status_screen import details, overview, rate
+from strangler.cli.status_screen import details, overview
 from strangler.control.standings import Overview, Proxy, Traffic
+from strangler.core.figures import rate
 from strangler.core.guard.verdict import Finding, Judgement, Verdict
 from tests.unit.cli.standing import FAIL, NOW, PASS, WAIT, compared, flowing, held, route, standing
 from tests.unit.cli.standing import overview as seen_as
