@@ -9,7 +9,21 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, delete, literal, select, union_all, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    literal,
+    select,
+    union_all,
+    update,
+)
 
 from reconcile.databases.clock import now
 from reconcile.databases.database import Database
@@ -18,8 +32,30 @@ from reconcile.relaying.tables import DEAD, DEFERRED, NEVER, PENDING, WAITING
 
 Place = tuple[str, str]  # mapping and key
 
-_FREE = {"token": None, "lease_until": 0, "claimed": None, "deaths": 0}
+FREE = {"token": None, "lease_until": 0, "claimed": None, "deaths": 0}
 _AT_ONCE = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A table of what waits: a row for each key of a group, with its version, when it is due, and whose it is for now.
+
+    `named`: the column that names the group.
+    """
+
+    table: Table
+    named: str
+
+    @property
+    def c(self) -> Any:
+        return self.table.c
+
+    @property
+    def group(self) -> Column[str]:
+        return self.table.c[self.named]
+
+
+ROWS = Queue(PENDING, "mapping")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,35 +83,47 @@ class Settled:
 
 
 def claim_orphans(
-    database: Database, connection: Connection, names: Collection[str], limit: int, token: str, patience: Patience
+    database: Database,
+    connection: Connection,
+    names: Collection[str],
+    limit: int,
+    token: str,
+    patience: Patience,
+    queue: Queue = ROWS,
 ) -> bool:
     """Take keys whose relay went away while it held them, the least suspicious first; what does that to relays is buried.
 
     If there are any, nothing else should be taken along: they may end us as well.
     """
     instant = connection.execute(select(now(database))).scalar_one()
-    late = and_(PENDING.c.token > "", PENDING.c.lease_until <= instant, PENDING.c.mapping.in_(names))
-    deaths = connection.execute(select(PENDING.c.deaths).where(late).order_by(PENDING.c.deaths).limit(1)).scalar()
+    late = and_(queue.c.token > "", queue.c.lease_until <= instant, queue.group.in_(names))
+    deaths = connection.execute(select(queue.c.deaths).where(late).order_by(queue.c.deaths).limit(1)).scalar()
     if deaths is None:
         return False
     if deaths + 1 >= patience.deaths:
-        connection.execute(update(PENDING).where(late).values(_buried(patience)))
+        connection.execute(update(queue.table).where(late).values(_buried(patience)))
         return False
-    alike = and_(late, PENDING.c.deaths == deaths)
-    return _take(connection, alike, batch_of_orphans(limit, deaths + 1), token, instant, patience, deaths=1)
+    alike = and_(late, queue.c.deaths == deaths)
+    return _take(connection, queue, alike, batch_of_orphans(limit, deaths + 1), token, instant, patience, deaths=1)
 
 
 def claim_due(
-    database: Database, connection: Connection, limits: Mapping[str, int], limit: int, token: str, patience: Patience
+    database: Database,
+    connection: Connection,
+    limits: Mapping[str, int],
+    limit: int,
+    token: str,
+    patience: Patience,
+    queue: Queue = ROWS,
 ) -> None:
     """Take keys that are due, a fair share of each mapping, and no more of one than its own limit."""
     if not limits:
         return
     instant = connection.execute(select(now(database))).scalar_one()
-    due = _due(connection, limits.keys(), instant)
+    due = _due(connection, queue, limits.keys(), instant)
     for name in due:
-        here = and_(PENDING.c.mapping == name, PENDING.c.due_at <= instant, PENDING.c.token.is_(None))
-        _take(connection, here, max(1, min(limits[name], limit // len(due))), token, instant, patience, deaths=0)
+        here = and_(queue.group == name, queue.c.due_at <= instant, queue.c.token.is_(None))
+        _take(connection, queue, here, max(1, min(limits[name], limit // len(due))), token, instant, patience, deaths=0)
 
 
 def held(database: Database, connection: Connection, token: str) -> list[Claimed]:
@@ -88,10 +136,10 @@ def held(database: Database, connection: Connection, token: str) -> list[Claimed
     ]
 
 
-def renew(database: Database, token: str, lease: float) -> int:
+def renew(database: Database, token: str, lease: float, queue: Queue = ROWS) -> int:
     """Keep what is still ours for so many more seconds; how many keys that is."""
     with database.writing() as connection:
-        longer = update(PENDING).where(PENDING.c.token == token).values(lease_until=now(database) + int(lease * 1e6))
+        longer = update(queue.table).where(queue.c.token == token).values(lease_until=now(database) + int(lease * 1e6))
         return connection.execute(longer).rowcount
 
 
@@ -112,7 +160,7 @@ def release(database: Database, token: str, names: Collection[str], *, pause: fl
     with database.writing() as connection:
         _lock(connection, token)
         due = now(database) + int(pause * 1e6)
-        connection.execute(update(PENDING).where(mine).values(**_FREE, attempts=PENDING.c.attempts - 1, due_at=due))
+        connection.execute(update(PENDING).where(mine).values(**FREE, attempts=PENDING.c.attempts - 1, due_at=due))
 
 
 def _buried(patience: Patience) -> dict[str, Any]:
@@ -120,18 +168,19 @@ def _buried(patience: Patience) -> dict[str, Any]:
     return {"token": None, "lease_until": 0, "claimed": None, "state": DEAD, "due_at": NEVER, "error": words}
 
 
-def _due(connection: Connection, names: Collection[str], instant: int) -> list[str]:
-    """Mappings with keys to take. One look into the index for each, however many keys wait for those that are halted."""
-    ready = and_(PENDING.c.due_at <= instant, PENDING.c.token.is_(None))
+def _due(connection: Connection, queue: Queue, names: Collection[str], instant: int) -> list[str]:
+    """Groups with keys to take. One look into the index for each, however many keys wait for those that are halted."""
+    ready = and_(queue.c.due_at <= instant, queue.c.token.is_(None))
 
     def look(name: str) -> Select[Any]:
-        return select(literal(name)).where(select(PENDING.c.key).where(ready, PENDING.c.mapping == name).exists())
+        return select(literal(name)).where(select(queue.c.key).where(ready, queue.group == name).exists())
 
     return list(connection.execute(union_all(*(look(name) for name in names))).scalars())
 
 
 def _take(
     connection: Connection,
+    queue: Queue,
     which: ColumnElement[bool],
     limit: int,
     token: str,
@@ -141,27 +190,28 @@ def _take(
     deaths: int,
 ) -> bool:
     """Nobody is waited for: keys that someone else is claiming are passed over."""
-    oldest = select(PENDING.c.mapping, PENDING.c.key).where(which).order_by(PENDING.c.due_at).limit(limit)
+    oldest = select(queue.group, queue.c.key).where(which).order_by(queue.c.due_at).limit(limit)
     places = connection.execute(oldest.with_for_update(skip_locked=True)).all()
     values = {
         "token": token,
         "lease_until": instant + int(patience.lease * 1e6),
-        "claimed": PENDING.c.version,
-        "attempts": PENDING.c.attempts + 1,
-        "deaths": PENDING.c.deaths + deaths,
+        "claimed": queue.c.version,
+        "attempts": queue.c.attempts + 1,
+        "deaths": queue.c.deaths + deaths,
     }
-    for here in _groups([(mapping, key) for mapping, key in places]):
-        connection.execute(update(PENDING).where(here).values(**values))
+    for here in groups(queue, [(name, key) for name, key in places]):
+        connection.execute(update(queue.table).where(here).values(**values))
     return bool(places)
 
 
-def _groups(places: Sequence[Place]) -> list[ColumnElement[bool]]:
+def groups(queue: Queue, places: Sequence[Place]) -> list[ColumnElement[bool]]:
+    """SQL for these rows, some at a time."""
     keys: dict[str, list[str]] = {}
-    for mapping, key in places:
-        keys.setdefault(mapping, []).append(key)
+    for name, key in places:
+        keys.setdefault(name, []).append(key)
     return [
-        and_(PENDING.c.mapping == mapping, PENDING.c.key.in_(some[start : start + _AT_ONCE]))
-        for mapping, some in keys.items()
+        and_(queue.group == name, queue.c.key.in_(some[start : start + _AT_ONCE]))
+        for name, some in keys.items()
         for start in range(0, len(some), _AT_ONCE)
     ]
 
@@ -196,7 +246,7 @@ def _condemn(connection: Connection, token: str, fates: Mapping[Place, Fate], in
         }
         for (mapping, key), fate in sorted(fates.items())
     ]
-    connection.execute(update(PENDING).where(here).values(**values, **_FREE), rows)
+    connection.execute(update(PENDING).where(here).values(**values, **FREE), rows)
 
 
 def _first(instant: int) -> ColumnElement[int]:
@@ -215,4 +265,4 @@ def _remove(connection: Connection, token: str) -> int:
 def _free(connection: Connection, token: str, instant: int) -> int:
     """What is left changed while it was being applied, and waits anew."""
     values = {"attempts": 0, "first_at": instant, "due_at": instant, "error": None, "deferred_at": None, "state": WAITING}
-    return connection.execute(update(PENDING).where(PENDING.c.token == token).values(**_FREE, **values)).rowcount
+    return connection.execute(update(PENDING).where(PENDING.c.token == token).values(**FREE, **values)).rowcount
