@@ -1,6 +1,6 @@
 """Cutovers there and back under load, with a process killed in most of them.
 
-    python -m benchmarks.cutover [--rounds 20] [--old mariadb] [--new postgresql] [--behind 3] [--calm] [--seed 1]
+    python -m benchmarks.cutover [--rounds 20] [--old mariadb] [--new postgresql] [--behind 3] [--calm | --aimed] [--seed 1]
 
 Two shops with a database each, `strangler serve` with two workers and a relay before them, and people who order all the time.
 In each round the group is cut over to the other side, and at a moment that is drawn a worker, control, the data process, the
@@ -15,40 +15,46 @@ import argparse
 import asyncio
 import os
 import random
-import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, nullcontext, suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
-
+from benchmarks import aimed
+from benchmarks.aimed import Range, Shots, points
 from benchmarks.chaos import DIALECTS, database
+from benchmarks.harm import SIDES, disk, kill, settles
 from tests.e2e.control.cutting import Cutting, Ledger, behind, cutting_from, people
 from tests.e2e.control.serving import Serving, Upstream
 from tests.e2e.running import free_port
-from tests.servers import mariadb
 
-VICTIMS = ("nobody", "worker", "web.admin", "cli.data_process", "supervisor")
+VICTIMS = ("nobody", "worker", "control", "data", "supervisor")
+AIMED_RATE = 10.0  # orders a second while there is a lot else to do
 SPREAD = 1.2  # seconds after the record was opened in which somebody is killed
-SETTLES = 60.0  # seconds that everything has to name one owner
-SIDES = {"old": "legacy", "new": "modern"}
 
 
 @dataclass(frozen=True)
 class World:
-    """What it happens in: addresses of the databases by side (SQLite files, without any), servers that may be killed, by their
-    dialect, seconds that the relay is held back, and whether nobody is killed."""
+    """What it happens in.
+
+    Attributes:
+        urls: of the databases, by side.
+        servers: those of them that have one, which may be killed, by side.
+        behind: seconds that the relay is held back at most.
+        calm: nobody is killed.
+        routes: so many more are in the file.
+    """
 
     urls: Mapping[str, str]
     servers: Mapping[str, Any]
     behind: float = 0.0
     calm: bool = False
+    routes: int = 0
 
 
 @dataclass
@@ -73,9 +79,14 @@ class Result:
             f"{self.rounds} rounds; killed: {_counted(self.victims)}",
             f"came to: {_counted(self.ends)}",
             f"writes waited where nobody was killed: {held}; one owner again after {settled}",
+            *self.ledger_lines(),
+            *self.reasons,
+        ]
+
+    def ledger_lines(self) -> list[str]:
+        return [
             f"{self.orders:,} orders; answers: {_counted(self.statuses)}; slowest {self.slowest:.1f} s",
             f"acknowledged and missing: {self.lost}",
-            *self.reasons,
         ]
 
 
@@ -83,22 +94,43 @@ def _counted(found: Counter[Any]) -> str:
     return ", ".join(f"{number} {name}" for name, number in found.most_common())
 
 
-async def run(rounds: int, seed: int, folder: Path, world: World) -> Result:
-    """So many rounds, in one world."""
-    draw, result = random.Random(seed), Result()
-    victims = ("nobody",) if world.calm else (*VICTIMS[1:], *world.servers)
+@asynccontextmanager
+async def shops(folder: Path, world: World) -> AsyncIterator[Cutting]:
+    """Both, and what stands before them."""
     os.environ["XDG_RUNTIME_DIR"] = str(folder)
     legacy, modern = await Upstream("legacy").open(), await Upstream("modern").open()
     serving = Serving(folder, legacy, modern, free_port(), free_port(), str(folder))
     try:
-        async with cutting_from(serving, world.urls) as cutting:
-            async with people(cutting) as ledger, behind(cutting, world.behind) if world.behind else nullcontext():
-                for number in range(rounds):
-                    await one(cutting, world, draw, result, draw.choice(victims) if number else "nobody")
-            await check(cutting, ledger, result)
+        async with cutting_from(serving, world.urls, world.routes) as cutting:
+            yield cutting
     finally:
         await serving.close()
+
+
+async def run(rounds: int, seed: int, folder: Path, world: World) -> Result:
+    """So many rounds, in one world."""
+    draw, result = random.Random(seed), Result()
+    victims = ("nobody",) if world.calm else (*VICTIMS[1:], *world.servers)
+    async with shops(folder, world) as cutting:
+        async with people(cutting) as ledger, behind(cutting, world.behind) if world.behind else nullcontext():
+            for number in range(rounds):
+                await one(cutting, world, draw, result, draw.choice(victims) if number else "nobody")
+        await check(cutting, ledger, result)
     return result
+
+
+async def aim(seed: int, folder: Path, world: World) -> tuple[Shots, Result]:
+    """Every point once, on a disk of its own if that may be."""
+    result = Result()
+    with disk(folder) as has_disk:
+        victims = [each for each in aimed.VICTIMS if each in ("disk", *world.servers) or each not in ("disk", *SIDES)]
+        victims = [each for each in victims if each != "disk" or has_disk]
+        async with shops(folder, world) as cutting:
+            async with people(cutting, AIMED_RATE) as ledger:
+                there = Range(cutting, world.servers, ledger, random.Random(seed))
+                await there.shoot_all(points(victims), lambda words: print(words, file=sys.stderr))
+            await check(cutting, ledger, result)
+    return there.shots, result
 
 
 async def one(cutting: Cutting, world: World, draw: random.Random, result: Result, victim: str) -> None:
@@ -113,11 +145,8 @@ async def one(cutting: Cutting, world: World, draw: random.Random, result: Resul
         await asyncio.sleep(0.002)
     await asyncio.sleep(draw.uniform(0, SPREAD))
     begun = loop.time()
-    if victim in world.servers:
-        await asyncio.to_thread(restart, world.servers[victim])
-    else:
-        await kill(cutting, victim)
-    done: dict[str, Any] = {}
+    await kill(cutting, victim, world.servers)
+    done: Mapping[str, Any] = {}
     try:
         _, done = await moving
     except AssertionError as error:  # whoever was to answer is dead
@@ -129,46 +158,11 @@ async def one(cutting: Cutting, world: World, draw: random.Random, result: Resul
     after = cutting.owners()[0]
     result.ends["moved" if after == ("old" if back else "new") else str(done.get("effect", "taken back"))] += 1
     if done["effect"] != "live":
-        why = "; ".join(done.get("objections") or [done.get("why") or "it is not said"])
+        why = "; ".join(map(str, done.get("objections") or [done.get("why")]))
         result.reasons.append(f"round {result.rounds} ({victim}) was {done['effect']}: {why}")
     if victim == "nobody" and isinstance(held := done.get("held"), float):
         result.held.append(held)
     await asyncio.sleep(0.5)
-
-
-def restart(server: Any) -> None:
-    """Not in good order."""
-    server.stop(*((signal.SIGKILL,) if isinstance(server, mariadb.Server) else ()))
-    server.start()
-
-
-async def kill(cutting: Cutting, victim: str) -> None:
-    if victim == "supervisor":
-        cutting.serving.process.kill()
-        await cutting.serving.end()
-        await cutting.serving.start()
-    elif victim != "nobody":
-        with suppress(StopIteration, ProcessLookupError):
-            os.kill(cutting.pid_of(victim), signal.SIGKILL)
-
-
-async def settles(cutting: Cutting) -> None:
-    """Until everything names one owner, and that is who answers a write."""
-    async with asyncio.timeout(SETTLES):
-        while cutting.record.move is not None or len(await said_by_all(cutting)) != 1:
-            await asyncio.sleep(0.02)
-        number = random.randrange(10_000_000, 99_000_000)
-        while (said := await cutting.ask("POST", str(number)))[0] != 200:
-            number += 1
-            await asyncio.sleep(0.02)
-        assert said[1] == SIDES[cutting.owners()[0]], f"{said[1]} keeps what {cutting.owners()[0]} owns"
-
-
-async def said_by_all(cutting: Cutting) -> set[str]:
-    """Every side that a database names as the owner; none if one of them does not answer."""
-    with suppress(DBAPIError):
-        return set(await asyncio.to_thread(cutting.owners))
-    return set()
 
 
 async def check(cutting: Cutting, ledger: Ledger, result: Result) -> None:
@@ -186,15 +180,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--old", choices=DIALECTS, default="sqlite")
     parser.add_argument("--new", choices=DIALECTS, default="sqlite")
     parser.add_argument("--behind", type=float, default=0.0, help="seconds that the relay is late at most, all the time")
+    parser.add_argument("--routes", type=int, default=0, help="so many more in the file")
     parser.add_argument("--calm", action="store_true", help="kill nobody")
+    parser.add_argument("--aimed", action="store_true", help="instead: everybody once at each phase, and the disk full")
     given = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        servers: dict[str, Any] = {}
-        sides = {"old": given.old, "new": given.new}
-        urls = {side: database(stack, servers, dialect, Path(folder), side) for side, dialect in sides.items()}
-        result = asyncio.run(run(given.rounds, given.seed, Path(folder), World(urls, servers, given.behind, given.calm)))
-    print("\n".join(result.lines()))
-    return 1 if result.lost else 0
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        world, folder = _world(stack, Path(name), given), Path(name, "house")
+        folder.mkdir()
+        wrong, lines = _aimed(given.seed, folder, world) if given.aimed else _drawn(given, folder, world)
+    print("\n".join(lines))
+    return 1 if wrong else 0
+
+
+def _world(stack: ExitStack, folder: Path, given: argparse.Namespace) -> World:
+    """A server for each side, if its database has one."""
+    urls, servers = dict[str, str](), dict[str, Any]()
+    for side in SIDES:
+        dialect, started = getattr(given, side), dict[str, Any]()
+        urls[side] = database(stack, started, dialect, folder, side)
+        if dialect in started:
+            servers[side] = started[dialect]
+    return World(urls, servers, given.behind, given.calm, given.routes)
+
+
+def _drawn(given: argparse.Namespace, folder: Path, world: World) -> tuple[bool, list[str]]:
+    result = asyncio.run(run(given.rounds, given.seed, folder, world))
+    return result.lost > 0, result.lines()
+
+
+def _aimed(seed: int, folder: Path, world: World) -> tuple[bool, list[str]]:
+    shots, result = asyncio.run(aim(seed, folder, world))
+    return bool(shots.wrong or result.lost), [*shots.lines(), *result.ledger_lines()]
 
 
 if __name__ == "__main__":

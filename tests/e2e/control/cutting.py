@@ -34,9 +34,10 @@ defaults: {{sticky: {{by: "cookie:user"}}}}
 routes:
   - {{name: read, match: {{path: /orders, methods: [GET]}}, stage: canary, weight: 100%, group: orders, data: [orders]}}
   - {{name: write, match: {{path: /orders}}, stage: canary, weight: 100%, group: orders, data: [orders]}}
-  - {{name: rest, match: {{path: "/{{all...}}"}}}}
+{more}  - {{name: rest, match: {{path: "/{{all...}}"}}}}
 mappings: [mappings.yaml]
 """
+MORE = '  - {{name: more-{0}, match: {{path: "/more/{0}/{{id}}", methods: [GET]}}, stage: shadow}}\n'
 MAPPINGS = """version: 1
 databases: {{old: "{old}", new: "{new}"}}
 mappings:
@@ -102,14 +103,27 @@ class Shop(Upstream):
 
 @dataclass
 class Ledger:
-    """What people were told: by number of the order, the status, who answered, and after how many seconds."""
+    """What people were told: by number of the order, the status, who answered, and after how many seconds; and when orders were
+    acknowledged, in seconds on the monotonic clock."""
 
     answers: dict[int, tuple[int, str, float]] = field(default_factory=dict)
     reads: list[tuple[int, str, float]] = field(default_factory=list)
+    moments: list[float] = field(default_factory=list)
 
     @property
     def acknowledged(self) -> set[int]:
         return {number for number, (status, _, _) in self.answers.items() if status == 200}
+
+    def answered(self, number: int, status: int, who: str, begun: float) -> None:
+        now = time.monotonic()
+        self.answers[number] = (status, who, now - begun)
+        if status == 200:
+            self.moments.append(now)
+
+    def longest_pause(self, since: float, until: float) -> float:
+        """The longest time between two moments in which no order was acknowledged."""
+        moments = [since, *(moment for moment in self.moments if since < moment < until), until]
+        return max(after - before for before, after in itertools.pairwise(moments))
 
     def slowest(self) -> float:
         return max(seconds for _, _, seconds in self.answers.values())
@@ -146,7 +160,7 @@ class Cutting:
         assert process.returncode is not None
         return process.returncode, said.decode()
 
-    async def cut_over(self, *words: str) -> tuple[int, dict[str, object]]:
+    async def cut_over(self, *words: str) -> tuple[int, dict[str, Any]]:
         code, said = await self.strangler("cutover", "@orders", "--force", "--reason", "test", "--json", *words)
         try:
             return code, json.loads(said.splitlines()[-1])
@@ -179,15 +193,15 @@ class Cutting:
 
 
 @asynccontextmanager
-async def people(cutting: Cutting) -> AsyncIterator[Ledger]:
-    """Order and look, at a steady pace whatever the answers are (an open loop), while the block lasts."""
+async def people(cutting: Cutting, rate: float = RATE) -> AsyncIterator[Ledger]:
+    """Order and look, so often a second whatever the answers are (an open loop), while the block lasts."""
     ledger, stop, numbers = Ledger(), asyncio.Event(), itertools.count(1_000)
     asked: set[asyncio.Task[None]] = set()
 
     async def order(number: int) -> None:
         begun = time.monotonic()
         status, who = await cutting.ask("POST", str(number))
-        ledger.answers[number] = (status, who, time.monotonic() - begun)
+        ledger.answered(number, status, who, begun)
 
     async def look() -> None:
         begun = time.monotonic()
@@ -198,7 +212,7 @@ async def people(cutting: Cutting) -> AsyncIterator[Ledger]:
         while not stop.is_set():
             asked.add(asyncio.create_task(order(next(numbers))))
             asked.add(asyncio.create_task(look()))
-            await asyncio.sleep(1 / RATE)
+            await asyncio.sleep(1 / rate)
 
     going = asyncio.create_task(go_on())
     try:
@@ -234,11 +248,12 @@ async def behind(cutting: Cutting, seconds: float) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def cutting_from(serving: Serving, urls: Mapping[str, str] | None = None) -> AsyncIterator[Cutting]:
+async def cutting_from(serving: Serving, urls: Mapping[str, str] | None = None, routes: int = 0) -> AsyncIterator[Cutting]:
     """Both shops open, captured on both sides, followed by a relay, found equal, and served.
 
     Args:
         urls: of the databases ``old`` and ``new``, which are empty; SQLite files, if there are none.
+        routes: so many more stand in the file, which have nothing to do with it.
     """
     await serving.legacy.close()
     await serving.modern.close()
@@ -255,7 +270,7 @@ async def cutting_from(serving: Serving, urls: Mapping[str, str] | None = None) 
     cutting = Cutting(serving, *shops)
     ports = {"listen": serving.port, "admin": serving.admin, "legacy": shops[0].port, "modern": shops[1].port}
     (serving.folder / "mappings.yaml").write_text(MAPPINGS.format(**addresses))
-    serving.put(FILE.format(**ports))
+    serving.put(FILE.format(**ports, more="".join(map(MORE.format, range(routes)))))
     for words in (["install"], ["install", "--side", "new"]):
         code, said = await cutting.strangler("data", "capture", *words)
         assert code == 0, said

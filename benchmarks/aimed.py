@@ -1,0 +1,292 @@
+"""Harm that is aimed: at each phase of a cutover, there and back, everybody who has a part in it is killed once, and its disk
+is full once. Afterwards all who can be asked have to name one owner.
+
+Where a phase begins is told by the control process, as it tells the command. A phase that takes no time is kept open by what it
+waits for: a worker that is stopped, a write that is slow, a relay that is stopped. In the others the harm is done after a part
+of the time that they take, which is drawn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import yaml
+from click.testing import CliRunner
+
+from benchmarks.harm import full, kill, send, settles
+from strangler.cli.main import cli
+from strangler.control.cutover.order import Order, order_as_json
+from strangler.control.flipping import door
+from strangler.control.frames import FrameError, Head
+from strangler.core.cutover import Step
+from strangler.core.errors import StranglerError
+from tests.e2e.control.cutting import Cutting, Ledger
+
+PHASES = (
+    Step.HOLD,
+    Step.DRAIN,
+    Step.CATCH_UP,
+    Step.VERIFY,
+    Step.DECIDE,
+    Step.BUMP,
+    Step.LIVE,
+    Step.RELEASE,
+    Step.CLOSE,
+)
+VICTIMS = ("worker", "control", "data", "supervisor", "old", "new", "disk")
+HOLD = 5.0  # seconds that writes may wait
+FULL = 1.2 * HOLD  # seconds that a disk is full: for longer than that
+TAKES = {Step.VERIFY: 0.02, Step.BUMP: 0.03, Step.LIVE: 0.1}  # seconds, about: drawn from; the others none
+_SILENT = 120.0  # seconds
+
+
+@dataclass(frozen=True)
+class Point:
+    """Which way it goes, and who is harmed when."""
+
+    back: bool
+    phase: Step
+    victim: str
+
+    def __str__(self) -> str:
+        return f"{'back' if self.back else 'there'}, {self.phase}, {self.victim}"
+
+
+@dataclass
+class Shots:
+    """What came of them. Times in seconds.
+
+    Attributes:
+        within: how many fell into the phase that they were meant for.
+        unowned: by victim, the longest time without a write that was answered; the time that we kept it from working is in it.
+        wrong: what must not be.
+    """
+
+    count: int = 0
+    within: int = 0
+    ends: Counter[str] = field(default_factory=Counter)
+    unowned: dict[str, float] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        unowned = ", ".join(f"{victim} {seconds:.1f} s" for victim, seconds in self.unowned.items())
+        return [
+            f"{self.count} points, {self.within} within the phase they were meant for; {dict(self.ends)}",
+            f"longest without a write that was answered, by who was harmed: {unowned}",
+            *self.wrong,
+        ]
+
+
+def points(victims: Iterable[str] = VICTIMS) -> Iterator[Point]:
+    """All that there are for these."""
+    for phase, victim, back in product(PHASES, victims, (False, True)):
+        yield Point(back, phase, victim)
+
+
+class Course:
+    """One cutover that was asked for, as its control process tells of it.
+
+    Attributes:
+        begun, ended: when each step was told to have, on the monotonic clock.
+        said: the last word; empty if whoever was to say it has died.
+    """
+
+    def __init__(self, cutting: Cutting, order: Order) -> None:
+        self.begun: dict[str, float] = {}
+        self.ended: dict[str, float] = {}
+        self.said: Head = {}
+        self._news = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._over = asyncio.create_task(asyncio.to_thread(self._listen, cutting, order))
+
+    async def reaches(self, step: Step) -> bool:
+        """Wait until a step begins; whether it does."""
+        while step not in self.begun and not self._over.done():
+            self._news.clear()
+            waiting = asyncio.create_task(self._news.wait())
+            await asyncio.wait({waiting, self._over}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+        return step in self.begun
+
+    async def end(self) -> Head:
+        await self._over
+        return self.said
+
+    def _listen(self, cutting: Cutting, order: Order) -> None:
+        found = door.find(cutting.serving.file)
+        assert found is not None, "nobody serves"
+        with suppress(OSError, FrameError):
+            for head in found.listen({"do": "cutover", "order": order_as_json(order)}, _SILENT):
+                self._hear(head)
+                if head.get("over"):
+                    break
+        found.close()
+
+    def _hear(self, head: Head) -> None:
+        if told := head.get("told"):
+            kept = self.begun if told["seconds"] is None else self.ended
+            kept.setdefault(told["step"], time.monotonic())
+        if head.get("over"):
+            self.said = head
+        self._loop.call_soon_threadsafe(self._news.set)
+
+
+class Range:
+    """Where points are shot at.
+
+    Args:
+        servers: those that may be restarted, ``old`` and ``new``.
+    """
+
+    def __init__(self, cutting: Cutting, servers: Mapping[str, Any], ledger: Ledger, draw: random.Random) -> None:
+        self._cutting, self._servers, self._ledger, self._draw = cutting, servers, ledger, draw
+        self.shots = Shots()
+
+    async def shoot_all(self, points: Iterable[Point], tell: Callable[[str], None]) -> None:
+        """In an order that is drawn, as far as who owns lets it; where no point is left for that, it goes over unharmed."""
+        left: dict[bool, list[Point]] = {False: [], True: []}
+        for point in points:
+            left[point.back].append(point)
+        for some in left.values():
+            self._draw.shuffle(some)
+        while left[False] or left[True]:
+            back = self._cutting.owners()[0] == "new"
+            if left[back]:
+                await self.shoot(point := left[back].pop())
+                tell(f"{self.shots.count} {point}: {self.shots.ends} {self.shots.wrong[-1:]}")
+            else:
+                await self._go_over(back)
+
+    async def shoot(self, point: Point) -> None:
+        """One cutover with harm in it, and what is wrong after it."""
+        began = time.monotonic()
+        async with _KEPT_OPEN.get(point.phase, _nothing)(self._cutting) as let_go:
+            course = await self._ask(point.back)
+            reached = await course.reaches(point.phase)
+            await asyncio.sleep(self._draw.random() * TAKES.get(point.phase, 0.0))
+            harmed = time.monotonic()
+            if reached:
+                await self._harm(point, let_go)
+            let_go()
+            said = await course.end()
+        self._count(point, course, harmed, said if reached else {"error": f"it did not get there: {said}"})
+        await self._judge(point, began)
+
+    async def _go_over(self, back: bool) -> None:
+        said = await (await self._ask(back)).end()
+        assert said["done"]["effect"] == "live", said
+        await settles(self._cutting)
+
+    async def _ask(self, back: bool) -> Course:
+        if not back:
+            await asyncio.to_thread(typed, self._cutting, "resume", "@orders")
+        return Course(self._cutting, Order("@orders", "aimed", back=back, reason="aimed", force=True, hold=HOLD))
+
+    async def _harm(self, point: Point, let_go: Callable[[], None]) -> None:
+        if point.victim != "disk":
+            await kill(self._cutting, point.victim, self._servers)
+            return
+        with full(self._cutting.folder):
+            let_go()
+            await asyncio.sleep(FULL)
+
+    def _count(self, point: Point, course: Course, harmed: float, said: Head) -> None:
+        shots = self.shots
+        shots.count += 1
+        shots.within += course.ended.get(point.phase, harmed + 1) > harmed
+        if "error" in said or said.get("done", {}).get("effect") == "refused":
+            shots.wrong.append(f"{point}: {said}")
+
+    async def _judge(self, point: Point, began: float) -> None:
+        try:
+            owner = await settles(self._cutting)
+            found = await asyncio.to_thread(voices, self._cutting)
+        except (TimeoutError, AssertionError, StranglerError) as error:
+            self.shots.wrong.append(f"{point}: {type(error).__name__} {error}; {self._cutting.record}")
+            return
+        self.shots.ends["moved" if (owner == "old") is point.back else "taken back"] += 1
+        if set(found.values()) != {owner}:
+            self.shots.wrong.append(f"{point}: {owner} answers, and {found}")
+        gap = self._ledger.longest_pause(began, time.monotonic())
+        self.shots.unowned[point.victim] = max(gap, self.shots.unowned.get(point.victim, 0.0))
+
+
+def voices(cutting: Cutting) -> dict[str, str]:
+    """Who owns the data, as everybody says who can be asked. Takes the standard output meanwhile."""
+    status, owners, journal = (
+        json.loads(typed(cutting, *words)) for words in (("status",), ("data", "owner"), ("journal", "@orders"))
+    )
+    stages = {route["name"]: route.get("stage") for route in yaml.safe_load(cutting.serving.file.read_text())["routes"]}
+    found = {f"database {side}": owner for side, owner in zip(("old", "new"), cutting.owners(), strict=True)}
+    found |= {f"status of {each['route']}": each["owner"] for each in status["routes"] if each["group"] == "orders"}
+    found |= {f"stage of {name}": _side(stages[name]) for name in ("read", "write")}
+    found |= {f"data owner of {each['mapping']}": each["owner"] for each in owners}
+    live = [event for event in journal["events"] if event["event"] == "flip" and event["became"] == "live"]
+    found |= {f"journal of {each['route']}": _side(each["to"]["stage"]) for event in live[:1] for each in event["routes"]}
+    found["record"] = "new" if cutting.record.moved else "old"
+    found["under way"] = found["record"] if status["cutover"] is None else str(status["cutover"])
+    return found
+
+
+def typed(cutting: Cutting, *words: str) -> str:
+    """What a command prints for --json, without a process of its own."""
+    file = "mappings.yaml" if words[0] == "data" else cutting.serving.file.name
+    done = CliRunner().invoke(cli, [*words, "--json", "-c", str(cutting.folder / file)], standalone_mode=False)
+    if done.exception is not None:
+        raise done.exception
+    return done.stdout
+
+
+def _side(stage: str) -> str:
+    return "new" if stage == "modern" else "old"
+
+
+@asynccontextmanager
+async def _nothing(cutting: Cutting) -> AsyncIterator[Callable[[], None]]:
+    yield lambda: None
+
+
+@asynccontextmanager
+async def _stopped(cutting: Cutting, name: str) -> AsyncIterator[Callable[[], None]]:
+    pid = send(cutting, name, signal.SIGSTOP)
+
+    def let_go() -> None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+    try:
+        yield let_go
+    finally:
+        let_go()
+
+
+@asynccontextmanager
+async def _slow_write(cutting: Cutting) -> AsyncIterator[Callable[[], None]]:
+    shop = cutting.old if cutting.owners()[0] == "old" else cutting.new
+    shop.release.clear()
+    shop.waiting.clear()
+    slow = asyncio.create_task(cutting.ask("POST", "slow"))
+    await shop.waiting.wait()
+    try:
+        yield shop.release.set
+    finally:
+        shop.release.set()
+        await slow
+
+
+_KEPT_OPEN: dict[Step, Callable[[Cutting], AbstractAsyncContextManager[Callable[[], None]]]] = {
+    Step.HOLD: lambda cutting: _stopped(cutting, "worker"),
+    Step.DRAIN: _slow_write,
+    Step.CATCH_UP: lambda cutting: _stopped(cutting, "data"),
+}
