@@ -14,6 +14,7 @@ from pathlib import Path
 
 import reconcile
 from reconcile.jobs import parts
+from reconcile.jobs.details import Details
 from reconcile.jobs.look import standings
 from reconcile.jobs.noticeboard import Noticeboard
 from reconcile.mapping.model import Plan
@@ -37,8 +38,8 @@ class Part:
 
 def run(files: Sequence[str], document: Path, environ: Mapping[str, str], stop: threading.Event, say: Say) -> None:
     """Run until told to stop; what is in hand is finished."""
-    board = Noticeboard(document)
-    houses = [_House(Path(file), environ, board, say) for file in files]
+    board, details = Noticeboard(document), Details(document)
+    houses = [_House(Path(file), environ, board, details, say) for file in files]
     try:
         while True:
             for house in houses:
@@ -72,8 +73,8 @@ def tend(part: Part, plan: Plan, stop: threading.Event, say: Say) -> None:
 class _House:
     """One mappings file, and what runs for it."""
 
-    def __init__(self, path: Path, environ: Mapping[str, str], board: Noticeboard, say: Say) -> None:
-        self._path, self._environ, self._board, self._say = path, environ, board, say
+    def __init__(self, path: Path, environ: Mapping[str, str], board: Noticeboard, details: Details, say: Say) -> None:
+        self._path, self._environ, self._board, self._details, self._say = path, environ, board, details, say
         self._seen: tuple[int, ...] | None = None
         self._stop, self._threads = threading.Event(), list[threading.Thread]()
 
@@ -103,15 +104,19 @@ class _House:
         self._stop = threading.Event()
         if again:
             self._say(f"took up the changed {self._path.name}")
-        board = self._board
+        board, details = self._board, self._details
 
         def publish(plan: Plan, stop: threading.Event, say: Say) -> None:
             board.post(plan.file, {each.mapping: each.status for each in standings(plan)})
+
+        def tell(plan: Plan, stop: threading.Event, say: Say) -> None:
+            details.post(plan)
 
         doing = (
             Part("relay", parts.relay, 2.0),
             Part("jobs", parts.jobs, 1.0),
             Part("status", publish, 2.0),
+            Part("details", tell, 5.0),
             Part("marks", parts.marks, 30.0),
         )
         self._threads = [

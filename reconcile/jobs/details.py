@@ -1,0 +1,96 @@
+"""The document that pages read: all that can be said of each mapping without values of rows, and its newest passes.
+
+It stands beside the one that the guard reads, which stays small. Both are exchanged whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import reconcile
+from reconcile.backfilling.status import Status
+from reconcile.comparing.history import Passed
+from reconcile.jobs.look import standings
+from reconcile.mapping.model import Plan
+from strangler.core.errors import StranglerError
+
+VERSION = 1
+PASSES = 30  # of a mapping
+
+
+class Details:
+    """What is known of each file, exchanged whole when one of them is told anew.
+
+    Args:
+        document: the one that the guard reads; this one stands beside it.
+        clock: seconds since 1970.
+    """
+
+    def __init__(self, document: Path, clock: Callable[[], float] = time.time) -> None:
+        self._document, self._clock = beside(document), clock
+        self._told: dict[str, Mapping[str, Any]] = {}
+        self._lock = threading.Lock()
+
+    def post(self, plan: Plan) -> None:
+        """Say how a file's mappings are now. Raises OSError if the document cannot be written."""
+        told = {"at": self._clock(), **of_plan(plan)}
+        with self._lock:
+            self._told[plan.file] = told
+            new = self._document.with_name(f".{self._document.name}.{os.getpid()}")
+            new.write_text(json.dumps({"version": VERSION, "files": self._told}, default=str), encoding="utf-8")
+            new.replace(self._document)
+
+
+def beside(document: Path) -> Path:
+    """Where it is, given where the guard's document is."""
+    return document.with_name(f"{document.stem}.details.json")
+
+
+def of_plan(plan: Plan) -> dict[str, Any]:
+    """Everything about a file's mappings."""
+    backfills = {each.mapping: each for each in _or(lambda: reconcile.backfills(plan), list[Status]())}
+    mappings = []
+    for standing in standings(plan):
+        passes = _or(lambda name=standing.mapping: reconcile.passes(plan, name, limit=PASSES), list[Passed]())  # type: ignore[misc]
+        mapping = plan.mapping(standing.mapping)
+        mappings.append(
+            {
+                **standing.document(),
+                "old": mapping.source.name(mapping.name),
+                "new": mapping.target.table,
+                "passes": [_passed(each) for each in passes],
+                "backfilling": _backfill(backfills.get(standing.mapping)),
+            }
+        )
+    return {"mappings": mappings}
+
+
+def _or(ask: Callable[[], Any], otherwise: Any) -> Any:
+    """What cannot be asked just now is said by the standing already."""
+    try:
+        return ask()
+    except StranglerError:
+        return otherwise
+
+
+def _passed(each: Passed) -> dict[str, Any]:
+    return {
+        "at": each.ended_at / 1e6,
+        "seconds": (each.ended_at - each.started_at) / 1e6,
+        "verdict": str(each.verdict),
+        "full": each.full,
+        "counts": {name: value for name, value in each.counts.items() if name != "definition"},
+    }
+
+
+def _backfill(found: Status | None) -> dict[str, Any] | None:
+    """Without keys of rows: how many there are is enough here."""
+    if found is None:
+        return None
+    return {**found.document(), "deferred": len(found.deferred), "skipped": len(found.skipped)}
