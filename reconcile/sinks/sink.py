@@ -47,6 +47,8 @@ class Unavailable:
 
 Outcome = Delivered | Refused | Failed | Unavailable
 
+BEHIND = Failed("one that comes before it, with the same key, was not delivered")  # so this one was not tried
+
 
 class Sink(Protocol):
     """Where events go. Used by one event loop, by one caller at a time unless `batch` is 1.
@@ -54,7 +56,7 @@ class Sink(Protocol):
     Attributes:
         batch: how many events it takes in one call at most. With 1, calls are made at the same time, for different keys.
         keeps_order: several events of one key may be in one call, in order. Then, if it has not delivered one of them, it has
-            delivered none of that key that comes after it in that call. Without it, no key is twice in a call.
+            delivered none of that key that comes after it in that call: they are `BEHIND`. Without it, no key is twice in a call.
     """
 
     batch: int
