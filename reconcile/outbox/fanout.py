@@ -1,0 +1,299 @@
+"""The fan-out: events are taken over from the table that applications write to, and become one delivery for each sink.
+
+One relay at a time does so in a database, and the others pass it over. It takes whatever it can see, and never an id from which
+on: a lower one may be committed later. What it has taken it numbers without gaps, so from there on a number does say how far
+one is: a sink that is new, or that an older configuration did not know, has its deliveries made from what is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    String,
+    Subquery,
+    Text,
+    and_,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    inspect,
+    literal,
+    literal_column,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from reconcile.databases.clock import now
+from reconcile.databases.database import Database
+from reconcile.outbox.clearing import clear_by_key
+from reconcile.outbox.model import Outbox, Route
+from reconcile.outbox.patterns import fitting
+from reconcile.outbox.shape import Shape
+from reconcile.outbox.tables import ALL, DELIVERY, EVENT, FANOUT, LANE, WAITING
+from reconcile.relaying.patience import resize
+
+LARGEST = 2000  # events in one transaction
+_BYTES = 16 * 2**20  # of payloads in one transaction, about
+_SPREAD = 5000  # kept events that a sink is given at once, where it has some to make up for
+_AIM = 0.1  # seconds that a transaction should take
+_AT_ONCE = 400
+_KEY = 600  # characters; keys that are alike so far share a lane: order among them is kept, which nobody asked for
+
+_COUNTED = {"preserve_rowcount": True}  # else SQLAlchemy gives it up for an INSERT
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What one step did: `taken` events, and deliveries `made`. `busy`: another relay is at it."""
+
+    taken: int = 0
+    made: int = 0
+    busy: bool = False
+
+    @property
+    def is_idle(self) -> bool:
+        return not self.taken and not self.made
+
+
+class Source(Protocol):
+    """Where events come from beside the table: it takes some in the fan-out's transaction, and adds them to what is kept."""
+
+    def waits(self, connection: Connection) -> bool:
+        """Whether there is anything to take."""
+
+    def take(self, connection: Connection, after: int, limit: int) -> int:
+        """Move at most so many into the kept events, numbered from `after` + 1 on without gaps; how many it were."""
+
+
+class Fanout:
+    """The fan-out of one outbox. `more`: further sources of events."""
+
+    def __init__(
+        self,
+        database: Database,
+        outbox: Outbox,
+        shape: Shape,
+        *,
+        more: Sequence[Source] = (),
+        largest: int = LARGEST,
+        room: int = _BYTES,
+        most: int = _SPREAD,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database, self._outbox, self._shape, self._more = database, outbox, shape, more
+        self._largest, self._room, self._most, self._size, self._clock = largest, room, most, min(largest, 100), clock
+        self._primary = _has_primary_key(database, outbox.table)
+
+    def step(self) -> Spread:
+        """One transaction, if there is anything to do in it. Raises DatabaseError; then nothing was done."""
+        if not self._has_work():
+            return Spread()
+        began = self._clock()
+        try:
+            with self._database.writing() as connection:
+                found = self._spread(connection)
+        except Exception:
+            self._size = max(1, self._size // 4)  # what makes a whole batch fail may not do so to a part of it
+            raise
+        if found.taken:
+            self._size = resize(self._size, self._clock() - began, aim=_AIM, largest=self._largest)
+        return found
+
+    def _has_work(self) -> bool:
+        """A look that locks nothing: most are for nothing."""
+        waiting = select(literal(1)).select_from(self._shape.table).where(self._shape.waiting).limit(1)
+        with self._database.reading() as connection:
+            if connection.execute(waiting).first() or any(source.waits(connection) for source in self._more):
+                return True
+            cursors = _cursors(connection)
+        return any(cursors.get(route.name, -1) < cursors[ALL] for route in self._outbox.sinks)
+
+    def _spread(self, connection: Connection) -> Spread:
+        if connection.dialect.name == "postgresql":  # what a crash takes back is done again
+            connection.execute(text("SET LOCAL synchronous_commit = off"))
+        turn = select(FANOUT.c.through).where(FANOUT.c.name == ALL).with_for_update(skip_locked=True)
+        through = connection.execute(turn).scalar()
+        if through is None:
+            return Spread(busy=True)
+        cursors = _cursors(connection)
+        for route in self._outbox.sinks:
+            if route.name not in cursors:
+                cursors[route.name] = self._begin(connection, route, through)
+        taken = self._take(connection, through)
+        for source in self._more:
+            taken += source.take(connection, through + taken, self._largest)
+        self._advance(connection, ALL, through + taken)
+        kinds: dict[tuple[int, int], list[str]] = {}
+        made = sum(self._deliver(connection, route, cursors[route.name], through + taken, kinds) for route in self._outbox.sinks)
+        return Spread(taken, made)
+
+    def _begin(self, connection: Connection, route: Route, through: int) -> int:
+        """Note a sink that is new, and where it begins: with what was not taken over yet, or with something that is kept."""
+        start = through if route.start == "now" else self._first(connection, route.start, through)
+        connection.execute(insert(FANOUT).values(name=route.name, through=start, since=now(self._database)))
+        return start
+
+    def _first(self, connection: Connection, start: str, through: int) -> int:
+        first = select(func.min(EVENT.c.sequence))
+        if start != "beginning":
+            first = first.where(EVENT.c.at >= int(datetime.fromisoformat(start).timestamp() * 1e6))
+        found = connection.execute(first).scalar()
+        return through if found is None else found - 1
+
+    def _take(self, connection: Connection, through: int) -> int:
+        rows = self._choose(connection)
+        if not rows:
+            return 0
+        for here in self._places(rows):
+            through += self._keep(connection, here, through)
+        self._clear(connection, rows)
+        return len(rows)
+
+    def _choose(self, connection: Connection) -> list[Row]:
+        """The oldest rows that wait, by what names them: as many as there is room for, and at least one."""
+        shape = self._shape
+        size = _length(self._database, shape.parts["payload"])
+        query = select(*shape.identity, size).where(shape.waiting).order_by(shape.order, *shape.identity).limit(self._size)
+        found, room = list[Row](), self._room
+        for *row, bytes_ in connection.execute(query):
+            room -= bytes_
+            if found and room < 0:
+                break
+            found.append(tuple(row))
+        return found
+
+    def _places(self, rows: Sequence[Row]) -> list[ColumnElement[bool]]:
+        """SQL for these rows, some at a time where they cannot all be said at once."""
+        identity = self._shape.identity
+        if len(identity) > 1:
+            return [or_(*(and_(*_equal(identity, row)) for row in some)) for some in _slices(rows)]
+        values = [row[0] for row in rows]
+        if self._database.dialect == "postgresql":
+            return [identity[0] == func.any(values)]
+        return [identity[0].in_(some) for some in _slices(values)]
+
+    def _keep(self, connection: Connection, here: ColumnElement[bool], through: int) -> int:
+        shape, parts = self._shape, self._shape.parts
+        number = literal_column(str(through)) + func.row_number().over(order_by=[shape.order, *shape.identity])
+        payload = parts["payload"]
+        values: Mapping[str, ColumnElement[Any]] = {
+            "sequence": number,
+            "event_id": parts["id"],
+            **{name: parts[name] for name in ("type", "key", "payload", "content_type", "headers", "version", "at")},
+            "size": _length(self._database, payload),
+            "taken_at": now(self._database),
+        }
+        query = select(*values.values()).select_from(shape.table).where(here)
+        return connection.execute(insert(EVENT).from_select(list(values), query), execution_options=_COUNTED).rowcount
+
+    def _clear(self, connection: Connection, rows: Sequence[Row]) -> None:
+        if self._database.dialect == "mariadb":
+            clear_by_key(connection, self._shape, rows, self._primary)
+            return
+        for here in self._places(rows):
+            if self._shape.mark is None:
+                connection.execute(delete(self._shape.table).where(here))
+            else:
+                connection.execute(update(self._shape.table).where(here).values(dict([self._shape.mark])))
+
+    def _deliver(
+        self, connection: Connection, route: Route, done: int, through: int, kinds: dict[tuple[int, int], list[str]]
+    ) -> int:
+        """Make a sink's deliveries of the events that follow those it has them of."""
+        until = min(through, done + self._most)
+        if until <= done:
+            return 0
+        between = and_(EVENT.c.sequence > done, EVENT.c.sequence <= until)
+        if (done, until) not in kinds:
+            kinds[done, until] = list(connection.execute(select(EVENT.c.type).where(between).distinct()).scalars())
+        types = fitting(route.types, kinds[done, until])
+        made = 0
+        if types:
+            wanted = true() if len(types) == len(kinds[done, until]) else EVENT.c.type.in_(types)
+            made = deliver(self._database, connection, route.name, and_(between, wanted))
+        self._advance(connection, route.name, until)
+        return made
+
+    def _advance(self, connection: Connection, name: str, through: int) -> None:
+        connection.execute(update(FANOUT).where(FANOUT.c.name == name).values(through=through))
+
+
+def deliver(database: Database, connection: Connection, sink: str, which: ColumnElement[bool]) -> int:
+    """Make a sink's deliveries of kept events, and have their lanes taken up. Those that it waits for already are left alone.
+
+    Whoever calls it has the fan-out's turn.
+    """
+    there = select(literal(1)).where(DELIVERY.c.sink == sink, DELIVERY.c.sequence == EVENT.c.sequence).exists()
+    news = select(_LANE.label("lane"), EVENT.c.sequence).where(which, ~there)
+    _take_up(database, connection, sink, news.subquery())
+    rows = news.add_columns(literal(sink))
+    statement = insert(DELIVERY).from_select(["lane", "sequence", "sink"], rows)
+    return connection.execute(statement, execution_options=_COUNTED).rowcount
+
+
+# An event without a key has a lane to itself. No two of these can be alike: they differ in the first character.
+_LANE = case(
+    (EVENT.c.key.is_(None), literal_column("'#'", Text()) + cast(EVENT.c.sequence, String(20))),
+    else_=literal_column("'='", Text()) + func.substr(EVENT.c.key, literal_column("1"), literal_column(str(_KEY)), type_=Text()),
+)
+
+
+def _take_up(database: Database, connection: Connection, sink: str, news: Subquery) -> None:
+    """In the order in which those who settle lock, so that the two never wait for each other crosswise."""
+    order = news.c.lane.collate("C") if connection.dialect.name == "postgresql" else news.c.lane
+    instant = connection.execute(select(now(database))).scalar_one()
+    values = {
+        **{"sink": literal(sink), "key": news.c.lane, "version": func.count(), "first_at": literal(instant)},
+        **{"due_at": literal(instant), "state": literal(WAITING)},
+        **dict.fromkeys(("sent", "attempts", "deaths", "lease_until"), literal(0)),
+    }
+    some = select(*values.values()).where(text("1 = 1")).group_by(news.c.lane).order_by(order)
+    statement: Any = _INSERTS[connection.dialect.name](LANE).from_select(list(values), some)
+    if connection.dialect.name == "mysql":
+        statement = statement.on_duplicate_key_update(version=LANE.c.version + statement.inserted.version)
+    else:
+        more = {"version": LANE.c.version + statement.excluded.version}
+        statement = statement.on_conflict_do_update(index_elements=["sink", "key"], set_=more)
+    connection.execute(statement)
+
+
+_INSERTS: Mapping[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert, "mysql": mysql.insert}
+
+
+def _has_primary_key(database: Database, table: str) -> bool:
+    with database.reading() as connection:
+        return bool(inspect(connection).get_pk_constraint(table)["constrained_columns"])
+
+
+def _cursors(connection: Connection) -> dict[str, int]:
+    return {row.name: row.through for row in connection.execute(select(FANOUT.c.name, FANOUT.c.through))}
+
+
+def _length(database: Database, payload: ColumnElement[Any]) -> ColumnElement[int]:
+    """SQL: bytes."""
+    measure = func.length if database.dialect == "sqlite" else func.octet_length
+    return measure(payload, type_=BigInteger())
+
+
+def _equal(columns: Sequence[ColumnElement[Any]], row: Row) -> list[ColumnElement[bool]]:
+    return [column == value for column, value in zip(columns, row, strict=True)]
+
+
+def _slices(values: Sequence[Any]) -> list[Sequence[Any]]:
+    return [values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE)]
