@@ -227,7 +227,8 @@ def _sqlite_text(found: _Part) -> str:
 def _sqlite_moment(found: _Part) -> str:
     number = _magnitude(found.sql).format(whole=f"{found.sql} / 1000")
     told = f"CAST(round((julianday({found.sql}) - 2440587.5) * 86400000) AS INTEGER) * 1000"  # exact to the millisecond
-    return f"CASE typeof({found.sql}) WHEN 'integer' THEN {number} WHEN 'real' THEN CAST({number} AS INTEGER) WHEN 'text' THEN {told} END"
+    counted = f"WHEN 'integer' THEN {number} WHEN 'real' THEN CAST({number} AS INTEGER)"
+    return f"CASE typeof({found.sql}) {counted} WHEN 'text' THEN {told} END"
 
 
 def _postgresql_text(found: _Part) -> str:

@@ -1,13 +1,14 @@
 """How tables of events are read, whatever their columns are called and hold, on each dialect."""
 
 import pytest
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine
 
 from reconcile.databases.database import opened
 from reconcile.mapping.model import Database
 from reconcile.outbox.model import Outbox
 from reconcile.outbox.shape import look
 from strangler.core.errors import DatabaseError, Refusal
+from tests.unit.reconcile.outbox_world import driver, events
 
 NUMBERED = {
     "sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT",
@@ -23,8 +24,7 @@ class Place:
     def __init__(self, dialect, url):
         self.dialect = dialect
         self.addresses = {"old": Database(url)}
-        driver = url.replace("postgresql://", "postgresql+psycopg://").replace("mariadb://", "mysql+pymysql://")
-        self.engine = create_engine(driver, isolation_level="AUTOCOMMIT")
+        self.engine = create_engine(driver(url), isolation_level="AUTOCOMMIT")
 
     def run(self, *statements):
         with self.engine.connect() as connection:
@@ -38,14 +38,7 @@ class Place:
             return look(database, Outbox("old", table, columns, mark))
 
     def rows(self, table="events", mark=None, **columns):
-        """Every part of every event that waits, in order."""
-        with opened(self.addresses, "old") as (database,):
-            shape = look(database, Outbox("old", table, columns, mark))
-            parts = [expression.label(f"p_{name}") for name, expression in shape.parts.items()]
-            query = select(*parts).select_from(shape.table).where(shape.waiting).order_by(shape.order)
-            with database.reading() as connection:
-                found = connection.execute(query).mappings().all()
-        return [{name[2:]: value for name, value in row.items()} for row in found]
+        return events(self.addresses, Outbox("old", table, columns, mark))
 
 
 @pytest.fixture
@@ -71,7 +64,7 @@ def test_parts_that_are_not_there_have_a_value_all_the_same(place):
 
 def test_columns_may_have_other_names_and_need_quotes(place):
     place.run(
-        f'CREATE TABLE events (seq {NUMBERED[place.dialect]}, "select" varchar(50), "Body Text" text, "order" varchar(50), n integer)',
+        f'CREATE TABLE events (n bigint, seq {NUMBERED[place.dialect]}, "select" varchar(9), "Body Text" text, "order" varchar(9))',
         """INSERT INTO events ("select", "Body Text", "order", n) VALUES ('a', 'ä€', 'k', 7)""",
     )
     [row] = place.rows(order="seq", type="select", payload="Body Text", key="order", version="n", id="'id-' || seq")
@@ -80,14 +73,19 @@ def test_columns_may_have_other_names_and_need_quotes(place):
     assert (row["id"], row["type"], row["payload"], row["key"], row["version"]) == ("id-1", "a", "ä€".encode(), "k", 7)
 
 
+BIGINT = {"sqlite": "INTEGER", "postgresql": "bigint", "mariadb": "BIGINT"}
+ZONED = {"sqlite": "TEXT", "postgresql": "timestamptz", "mariadb": "TIMESTAMP"}
+UNZONED = {"sqlite": "DATETIME", "postgresql": "timestamp", "mariadb": "DATETIME(3)"}
+
+
 @pytest.mark.parametrize(
     ("declared", "written", "read"),
     [
-        ({"sqlite": "INTEGER", "postgresql": "bigint", "mariadb": "BIGINT"}, "1767268800", NOON),
-        ({"sqlite": "INTEGER", "postgresql": "bigint", "mariadb": "BIGINT"}, "1767268800123", NOON + 123_000),
-        ({"sqlite": "INTEGER", "postgresql": "bigint", "mariadb": "BIGINT"}, "1767268800123456", NOON + 123_456),
-        ({"sqlite": "INTEGER", "postgresql": "bigint", "mariadb": "BIGINT"}, "1767268800123456789", NOON + 123_456),
-        ({"sqlite": "TEXT", "postgresql": "timestamptz", "mariadb": "TIMESTAMP"}, "'2026-01-01 12:00:00+00:00'", NOON),
+        (BIGINT, "1767268800", NOON),
+        (BIGINT, "1767268800123", NOON + 123_000),
+        (BIGINT, "1767268800123456", NOON + 123_456),
+        (BIGINT, "1767268800123456789", NOON + 123_456),
+        (ZONED, "'2026-01-01 12:00:00+00:00'", NOON),
         (
             {"sqlite": "DATETIME", "postgresql": "timestamp", "mariadb": "DATETIME(3)"},
             "'2026-01-01 12:00:00.125'",
@@ -115,7 +113,8 @@ JSON = {"sqlite": "JSON", "postgresql": "jsonb", "mariadb": "JSON"}
 
 def test_payloads_of_bytes_and_of_json(place):
     place.run(
-        f"CREATE TABLE events (id {NUMBERED[place.dialect]}, type varchar(9), payload {BINARY[place.dialect]}, doc {JSON[place.dialect]})",
+        f"CREATE TABLE events (id {NUMBERED[place.dialect]}, type varchar(9), payload {BINARY[place.dialect]}, "
+        f"doc {JSON[place.dialect]})",
         f"""INSERT INTO events (type, payload, doc) VALUES ('a', {HEX[place.dialect].format("00ff27")}, '{{"a": "b"}}')""",
     )
     [row] = place.rows()
