@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import product
 from typing import Any
 
@@ -180,7 +181,7 @@ class Range:
                 await self._harm(point, let_go)
             let_go()
             said = await course.end()
-        self._count(point, course, harmed, said if reached else {"error": f"it did not get there: {said}"})
+        self._count(point, course, harmed, reached, said)
         await self._judge(point, began)
 
     async def _go_over(self, back: bool) -> None:
@@ -201,16 +202,19 @@ class Range:
             let_go()
             await asyncio.sleep(FULL)
 
-    def _count(self, point: Point, course: Course, harmed: float, said: Head) -> None:
+    def _count(self, point: Point, course: Course, harmed: float, reached: bool, said: Head) -> None:
         shots = self.shots
         shots.count += 1
-        shots.within += course.ended.get(point.phase, harmed + 1) > harmed
-        if "error" in said or said.get("done", {}).get("effect") == "refused":
-            shots.wrong.append(f"{point}: {said}")
+        shots.within += reached and course.ended.get(point.phase, harmed + 1) > harmed
+        done = said.get("done", {})
+        if not reached or "error" in said:
+            shots.wrong.append(f"{point}: {said.get('error')} {done.get('effect')} {done.get('objections')} {done.get('why')}")
 
     async def _judge(self, point: Point, began: float) -> None:
         try:
             owner = await settles(self._cutting)
+            gap = self._ledger.longest_pause(began, time.monotonic())
+            await self._cutting.serving.until(lambda: _is_served(self._cutting))
             found = await asyncio.to_thread(voices, self._cutting)
         except (TimeoutError, AssertionError, StranglerError) as error:
             self.shots.wrong.append(f"{point}: {type(error).__name__} {error}; {self._cutting.record}")
@@ -218,7 +222,6 @@ class Range:
         self.shots.ends["moved" if (owner == "old") is point.back else "taken back"] += 1
         if set(found.values()) != {owner}:
             self.shots.wrong.append(f"{point}: {owner} answers, and {found}")
-        gap = self._ledger.longest_pause(began, time.monotonic())
         self.shots.unowned[point.victim] = max(gap, self.shots.unowned.get(point.victim, 0.0))
 
 
@@ -246,6 +249,13 @@ def typed(cutting: Cutting, *words: str) -> str:
     if done.exception is not None:
         raise done.exception
     return done.stdout
+
+
+def _is_served(cutting: Cutting) -> bool:
+    """Whether every worker is there again, and decides by the file as it is."""
+    state = door.state(cutting.serving.file)
+    digest = sha256(cutting.serving.file.read_bytes()).hexdigest()
+    return state is not None and bool(state["serving"]) and not state["problems"] and state["digest"] == digest
 
 
 def _side(stage: str) -> str:

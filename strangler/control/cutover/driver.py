@@ -151,8 +151,10 @@ class Course:
             now = hands.world.read()
             if _flips(hands.world.config(now.data), self._move, seen.flips) != seen.flips or now.real != seen.snapshot.real:
                 raise Refusal(f"{now.path} has just been changed: look at it, and try again")
-            self._record = self._record.opened(self._move)
-            hands.write(self._record)
+            opened = self._record.opened(self._move)
+            hands.make_room(opened)
+            self._record = opened
+            hands.write(opened)
         return ""
 
     def _hold(self) -> str:

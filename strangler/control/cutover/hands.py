@@ -62,6 +62,10 @@ class Hands:
         """Replace it, durably. Raises RecordError."""
         self._shelf.write(record)
 
+    def make_room(self, record: Record) -> None:
+        """Have room on the disk for all that a cutover writes which begins with this record. Raises RecordError."""
+        self._shelf.make_room(record)
+
     def alone(self) -> AbstractContextManager[None]:
         """Be the only one who moves anything here. Raises Refusal."""
         return self._shelf.alone()

@@ -139,7 +139,7 @@ class _Attempt:
             try:
                 return world.put(snapshot, text, self._intend)
             except NoRoomError:
-                if self._drafted.climbing:
+                if self._may_wait:
                     raise
             return world.overwrite(snapshot, text, self._intend)
         except Exception:
@@ -153,7 +153,13 @@ class _Attempt:
         digest = sha256(data).hexdigest()
         self.intended = [self._entry(Kind.INTENDED, flip, digest) for flip in self._drafted.flips]
         holds = [self._entry(Kind.HOLD, flip, "") for flip in self._holding]
-        self._write_down([*self.intended, *holds], needed=bool(self._drafted.climbing))
+        self._write_down([*self.intended, *holds], needed=self._may_wait)
+
+    @property
+    def _may_wait(self) -> bool:
+        """Nobody is harmed if it is not done now. The way down must not fail for a full disk, nor may what a cutover has decided:
+        writes wait for it."""
+        return bool(self._drafted.climbing) and not self._order.cutover
 
     @property
     def _holding(self) -> Sequence[Flip]:

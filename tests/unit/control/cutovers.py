@@ -278,6 +278,11 @@ class GivenHands(Hands):
         super().write(record)
         self.run.step()
 
+    def make_room(self, record: Record) -> None:
+        self.run.fail("room")
+        super().make_room(record)
+        self.run.step()
+
     def sides(self, config: Config, names: Sequence[str]) -> Any:
         return GivenSides(self.run)
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from strangler.config.file import NoRoomError
 from strangler.control.cutover.driver import cutover
 from strangler.control.cutover.order import Done, Effect, Told
 from strangler.control.cutover.sides import Verdict
 from strangler.control.flipping.flip import flip
 from strangler.control.flipping.order import Refused
+from strangler.control.journal import JournalError
 from strangler.control.reader import read
 from strangler.core.errors import Refusal, UsageError
 from tests.unit.control.cutovers import FILE, NAMES, Run, given, lost, order, told
@@ -145,6 +147,10 @@ class TestTakenBack:
         run.late = [["worker 2"]] * 10_000
         self.taken_back(run, "worker 2 did not say in time that it holds the writes")
 
+    def test_a_disk_that_is_full_before_anybody_waits(self, run: Run) -> None:
+        run.failures["room"] = [Refusal("no space left")]
+        self.taken_back(run, "open: no space left")
+
     def test_a_client_that_holds_an_upload_open(self, run: Run) -> None:
         run.at_work = [1]
         self.taken_back(run, "1 write did not end in time")
@@ -208,6 +214,24 @@ class TestAfterTheDecision:
         run.hands.write = write  # type: ignore[method-assign]
         assert cutover(order(), run.hands).effect is Effect.DONE
         assert run.record.move is None
+
+    def test_a_disk_that_is_full_keeps_nobody_waiting(self, run: Run) -> None:
+        """Neither the file nor the journal has room for more than is there."""
+        full = iter(range(1000))
+
+        def put(*_: object) -> None:
+            next(full)
+            raise NoRoomError("no space left")
+
+        def add(*_: object) -> None:
+            next(full)
+            raise JournalError("no space left")
+
+        run.world.put, run.world.add = put, add  # type: ignore[method-assign,assignment]
+        done = cutover(order(), run.hands)
+        assert (done.effect, places(run), run.workers.writes()) == (Effect.DONE, {"modern"}, "new")
+        assert next(full) < 10, "it was not tried again and again"
+        assert done.notes == ("no space left; it is journalled as soon as it can be",)
 
     def test_what_has_to_end_leaves_it_to_the_next(self, run: Run) -> None:
         run.failures["bump"] = [lost()]
