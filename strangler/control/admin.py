@@ -49,6 +49,7 @@ class Control:
         refusals: who was turned away at the admin address, by reason.
         climb: the automatic ladder.
         cutovers: those that people ask for.
+        stopping: whether streams are to end.
     """
 
     def __init__(self, settings: Settings, evidence: Evidence, complain: Callable[[str], None]) -> None:
@@ -56,6 +57,7 @@ class Control:
         self.refusals: Counter[str] = Counter()
         self.climb = Climb(Path(settings["path"]), complain)
         self.cutovers = Cutovers(Path(settings["path"]), complain)
+        self.stopping = False
         self._without_token = False
         self.state: dict[str, Any] = {"revision": 0, "crew": [], "problems": "", "reloaded": 0.0, "stopping": False}
 
@@ -139,7 +141,7 @@ async def run(settings: Settings, pages: Callable[[Control], ASGIApp]) -> None:
         elif head["do"] == "cutover":
             control.cutovers.take(head, say)
         elif head["do"] == "retire":
-            server.should_exit = True
+            control.stopping = server.should_exit = True
             closing = asyncio.create_task(asyncio.to_thread(control.climb.close))  # the successor has a ladder of its own
         else:
             line.say({"is": "serving", "revision": head["revision"]})
@@ -153,7 +155,7 @@ async def run(settings: Settings, pages: Callable[[Control], ASGIApp]) -> None:
                 keeping = asyncio.create_task(keeper.live())
     if keeping is not None:
         keeping.cancel()
-    server.should_exit = True
+    control.stopping = server.should_exit = True
     await (closing or asyncio.to_thread(control.climb.close))
     await asyncio.to_thread(control.cutovers.close)
     await serving

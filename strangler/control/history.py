@@ -43,8 +43,9 @@ class Step:
 
 
 def of_route(store: Store, route: Route, since: float, step: float, now: float) -> tuple[Step, ...]:
-    """One route from `since` to `now` (seconds since 1970), in steps of so many seconds; steps without anything are there, too."""
-    served = _served((row for row in store.sums(SERVED, BUCKETS, step, since) if row.route == route.name), {route.name: route.modern})
+    """One route from `since` to `now` (seconds since 1970), in steps of so many seconds; empty ones are there, too."""
+    rows = (row for row in store.sums(SERVED, BUCKETS, step, since) if row.route == route.name)
+    served = _served(rows, {route.name: route.modern})
     latency = _latency(store.arms(route.name, since), step)
     return _steps(store.series(route.name, since, step), served, latency, since, step, now)
 

@@ -27,6 +27,8 @@ from strangler.core.journal import Entry, holds, since, unsettled
 from strangler.core.model import Config, Route, Side, Stage
 from strangler.store.store import Store
 
+SAID = {Verdict.PASS: "pass", Verdict.FAIL: "fail", Verdict.NOT_ENOUGH: "more data"}
+
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
@@ -135,6 +137,15 @@ class Unit:
         """On the next step; None if there is none, or the guard could not be asked."""
         judged = [standing.judgement.verdict for standing in self.standings if standing.judgement is not None]
         return together(judged) if judged else None
+
+    @property
+    def said(self) -> str:
+        """The verdict on the next step in a word or two. What no number of samples would change is no lack of them."""
+        if self.verdict is Verdict.NOT_ENOUGH:
+            findings = [finding for each in self.standings if each.judgement is not None for finding in each.judgement.unmet]
+            if all(finding.more is None for finding in findings):
+                return "not known"
+        return SAID[self.verdict] if self.verdict is not None else "not known"
 
     @property
     def step(self) -> Flip | None:

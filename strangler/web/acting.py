@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from strangler.control.accepting import Wish, accept, acceptance_as_json
 from strangler.control.cutover.order import HOLD
 from strangler.control.cutover.order import Effect as Ended
 from strangler.control.cutover.order import Order as Cutover
@@ -68,6 +70,14 @@ def cut_over(desk: Desk, asked: Asked) -> Any:
         why = "; ".join(done.objections) or done.why
         raise Turned(409, str(done.effect), f"{done.effect}: {why}", exit_code=Refusal.exit_code, done=said)
     return said
+
+
+def accept_cause(desk: Desk, asked: Asked) -> Any:
+    """Let a cause pass from now on: one rule in the file, and the cause is marked."""
+    given = asked.given
+    wish = Wish(given["as"] or "", given["kind"] or "", given["key"], given["abs"], given["seconds"])
+    found = accept(desk.path, desk.config, given["cause"], wish, os.environ, dry_run=given["dry_run"])
+    return acceptance_as_json(found, desk.path)
 
 
 def hold_route(desk: Desk, asked: Asked) -> Any:

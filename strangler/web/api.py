@@ -42,9 +42,8 @@ class Lanes:
         return await to_thread.run_sync(work, limiter=limiter)
 
 
-def api(desk: Desk, doorkeeper: Doorkeeper) -> list[Route]:
+def api(desk: Desk, doorkeeper: Doorkeeper, lanes: Lanes) -> list[Route]:
     """Routes for everything under /api."""
-    lanes = Lanes()
     routes = [_route(endpoint, desk, doorkeeper, lanes) for endpoint in ENDPOINTS]
     return [*routes, *_sessions(doorkeeper, desk), _document(doorkeeper, desk)]
 

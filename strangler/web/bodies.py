@@ -20,14 +20,18 @@ async def body(request: Request) -> Mapping[str, Any]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Turned(415, "media_type", "send a JSON object, with `Content-Type: application/json`")
+    return _object(await read(request))
+
+
+async def read(request: Request) -> bytes:
+    """A body, small and whole. Raises Turned."""
     try:
         async with timeout(PATIENCE):
-            data = await _read(request)
+            return await _read(request)
     except TimeoutError:
         raise Turned(408, "slow", f"the body took longer than {PATIENCE:g} s", {"Connection": "close"}) from None
     except ClientDisconnect:
         raise Turned(400, "usage", "the body was cut off") from None
-    return _object(data)
 
 
 def query(request: Request) -> Mapping[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from strangler.core.model import Stage
+from strangler.control.accepting import WAYS
+from strangler.core.model import NOISE_KINDS, Stage
 from strangler.web import acting, reading, status
 from strangler.web.actors import OPERATOR, VIEWER
 from strangler.web.endpoint import Endpoint, Lane
@@ -78,6 +79,61 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "Ledgers",
         (_ONE_ROUTE,),
         errors=_MISSING,
+    ),
+    Endpoint(
+        "GET",
+        "/api/what-if",
+        "What a rule would do to the stored mismatches: which it clears, and what else it would hide.",
+        VIEWER,
+        reading.try_rule,
+        "Tried",
+        (text("rule", "such as `ignore $.generated_at`", required=True), _ONE_ROUTE),
+        errors=_MISSING,
+    ),
+    Endpoint(
+        "GET",
+        "/api/history",
+        "Agreement, who answered and how long it took, over time.",
+        VIEWER,
+        reading.show_history,
+        "History",
+        (_ONE_ROUTE, _SINCE, duration("step", "of a step, such as 30m")),
+        errors=_MISSING,
+    ),
+    Endpoint(
+        "GET",
+        "/api/progress",
+        "How far the migration is: routes and traffic by stage, milestones.",
+        VIEWER,
+        reading.show_progress,
+        "Progress",
+    ),
+    Endpoint(
+        "GET",
+        "/api/data",
+        "Every mapping as the data process last said: owner, lag, what is on its way, verdicts.",
+        VIEWER,
+        reading.show_data,
+        "Data",
+    ),
+    Endpoint(
+        "POST",
+        "/api/accepts",
+        "Let a cause pass from now on: writes one rule into the file, and marks the cause.",
+        OPERATOR,
+        acting.accept_cause,
+        "Accepted",
+        (
+            text("cause", "the beginning of its id", longest=32, required=True),
+            word("as", "the list of rules to add to; what fits the cause if it is left out", *WAYS),
+            word("kind", "of noise: the shape that the field must keep", *NOISE_KINDS),
+            text("key", "of an unordered list: the member that pairs its items", longest=200),
+            text("abs", "of a tolerance: how far two numbers may be apart", longest=40),
+            text("seconds", "of a tolerance: how far two times may be apart", longest=40),
+            _DRY_RUN,
+        ),
+        Lane.FLIP,
+        {409: "refused: no rule can let it pass, or it is accepted already"},
     ),
     Endpoint(
         "POST",

@@ -212,6 +212,27 @@ SCHEMAS: Mapping[str, Schema] = {
             thing(cause=ref("Cause"), examples=many(ref("Example"))),
         ]
     },
+    "Effect": thing(cleared=COUNT, remaining=COUNT, unclear=COUNT, hidden=many(ref("Numbered")), passed=many(ref("Numbered"))),
+    "Numbered": thing(pattern=TEXT, kind=TEXT, mismatches=COUNT),
+    "Tried": thing(rule=TEXT, routes=by_name(ref("Effect"))),
+    "Accepted": thing(cause=ref("Cause"), rule=TEXT, place=TEXT, file=TEXT, written=FLAG, diff=many(TEXT), effect=ref("Effect")),
+    "History": thing(
+        now=AT,
+        step=SECONDS,
+        steps=many(
+            thing(
+                at=AT,
+                agreed=COUNT,
+                compared=COUNT,
+                legacy=COUNT,
+                modern=COUNT,
+                p95_legacy=maybe(SECONDS),
+                p95_modern=maybe(SECONDS),
+            )
+        ),
+    ),
+    "Progress": {"type": "object"},
+    "Data": thing(now=AT, files=many(thing(file=TEXT, at=AT, mappings=many({"type": "object"})))),
     "Mismatch": thing(
         **{**_EXAMPLE, "differences": many({"type": "object"})},
         stage=_STAGE,

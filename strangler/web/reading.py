@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, TypeVar
 
+from strangler.control import history, progress
+from strangler.control.accepting import effect_as_json, what_if
 from strangler.control.diffs import as_json as report_as_json
 from strangler.control.diffs import cause_as_json, example_as_json, ledger_as_json, mismatch_as_json, report
 from strangler.control.events import event_as_json, events
@@ -12,11 +16,17 @@ from strangler.core.errors import DatabaseError, UsageError
 from strangler.core.journal import Entry
 from strangler.core.ledger import total
 from strangler.core.model import Config, Route
+from strangler.core.progress import as_json as progress_as_json
 from strangler.core.spec.reader import nearest
 from strangler.store.store import Store
+from strangler.web import details
 from strangler.web.answers import Turned
 from strangler.web.desk import Desk
 from strangler.web.endpoint import Asked
+
+T = TypeVar("T")
+MINUTE, HALF_HOUR, DAY = 60.0, 1800.0, 86_400.0  # seconds
+MOST_STEPS = 1500
 
 
 def list_diffs(desk: Desk, asked: Asked) -> Any:
@@ -32,7 +42,7 @@ def list_diffs(desk: Desk, asked: Asked) -> Any:
 
 
 def _one_cause(store: Store, id: str, route: str, limit: int) -> Any:
-    row = _there(lambda: store.cause(id))
+    row = there(lambda: store.cause(id))
     if route and row.route != route:
         raise Turned(404, "not_found", f"cause {row.id} is of another route than {route!r}")
     examples = store.examples(row.route, row.id, limit)
@@ -42,7 +52,47 @@ def _one_cause(store: Store, id: str, route: str, limit: int) -> Any:
 def show_diff(desk: Desk, asked: Asked) -> Any:
     """One mismatch, with both answers as far as they are kept."""
     with desk.store() as store:
-        return mismatch_as_json(_there(lambda: store.example(asked.name)))
+        return mismatch_as_json(there(lambda: store.example(asked.name)))
+
+
+def try_rule(desk: Desk, asked: Asked) -> Any:
+    """What a rule would do to the stored mismatches of a route, or of all that have some."""
+    name, rule = asked.given["route"], asked.given["rule"]
+    chosen = [found(desk.config, name)] if name else desk.config.routes
+    with desk.store() as store:
+        routes = [route for route in chosen if name or store.examples(route.name, limit=1)]
+        return {"rule": rule, "routes": {each: effect_as_json(one) for each, one in what_if(store, routes, rule).items()}}
+
+
+def show_history(desk: Desk, asked: Asked) -> Any:
+    """How a route, or all of them, went: agreement, who answered, how long it took."""
+    name, now = asked.given["route"], time.time()
+    since = now - (asked.given["since"] or DAY)
+    step = max(asked.given["step"] or HALF_HOUR, MINUTE)
+    if (now - since) / step > MOST_STEPS:
+        raise Turned(400, "usage", f"that is more than {MOST_STEPS:,} steps: take longer ones")
+    with desk.store() as store:
+        if name:
+            steps = history.of_route(store, found(desk.config, name), since, step, now)
+        else:
+            steps = history.of_all(store, desk.config.routes, since, step, now)
+    return {"now": now, "step": step, "steps": [asdict(each) for each in steps]}
+
+
+def show_progress(desk: Desk, asked: Asked) -> Any:
+    """How far the migration is: routes and traffic by stage, milestones."""
+    entries, _ = recorded(desk)
+    with desk.store() as store:
+        return progress_as_json(progress.progress(desk.config, store, entries, time.time()))
+
+
+def show_data(desk: Desk, asked: Asked) -> Any:
+    """Every mapping, as the data process last said: owner, lag, what is on its way, verdicts."""
+    told = details.told(desk.config)
+    return {
+        "now": time.time(),
+        "files": [{"file": name, "at": file["at"], "mappings": file["mappings"]} for name, file in told.items()],
+    }
 
 
 def list_journal(desk: Desk, asked: Asked) -> Any:
@@ -89,7 +139,7 @@ def found(config: Config, name: str) -> Route:
     raise Turned(404, "not_found", f"no route is named {name[:100]!r}{hint}")
 
 
-def _there(look: Any) -> Any:
+def there(look: Callable[[], T]) -> T:
     """What an id names; an id that names nothing, or several, is not found."""
     try:
         return look()
