@@ -39,6 +39,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from reconcile.databases.clock import now
 from reconcile.databases.database import Database
+from reconcile.outbox.among import among, slices
 from reconcile.outbox.clearing import clear_by_key
 from reconcile.outbox.model import Outbox, Route
 from reconcile.outbox.patterns import fitting
@@ -50,7 +51,6 @@ LARGEST = 2000  # events in one transaction
 _BYTES = 16 * 2**20  # of payloads in one transaction, about
 _SPREAD = 5000  # kept events that a sink is given at once, where it has some to make up for
 _AIM = 0.1  # seconds that a transaction should take
-_AT_ONCE = 400
 _KEY = 600  # characters; keys that are alike so far share a lane: order among them is kept, which nobody asked for
 
 _COUNTED = {"preserve_rowcount": True}  # else SQLAlchemy gives it up for an INSERT
@@ -160,7 +160,7 @@ class Fanout:
         rows = self._choose(connection)
         if not rows:
             return 0
-        for here in self._places(rows):
+        for here in self._places(connection, rows):
             through += self._keep(connection, here, through)
         self._clear(connection, rows)
         return len(rows)
@@ -178,15 +178,12 @@ class Fanout:
             found.append(tuple(row))
         return found
 
-    def _places(self, rows: Sequence[Row]) -> list[ColumnElement[bool]]:
+    def _places(self, connection: Connection, rows: Sequence[Row]) -> list[ColumnElement[bool]]:
         """SQL for these rows, some at a time where they cannot all be said at once."""
         identity = self._shape.identity
         if len(identity) > 1:
-            return [or_(*(and_(*_equal(identity, row)) for row in some)) for some in _slices(rows)]
-        values = [row[0] for row in rows]
-        if self._database.dialect == "postgresql":
-            return [identity[0] == func.any(values)]
-        return [identity[0].in_(some) for some in _slices(values)]
+            return [or_(*(and_(*_equal(identity, row)) for row in some)) for some in slices(rows)]
+        return among(connection, identity[0], [row[0] for row in rows])
 
     def _keep(self, connection: Connection, here: ColumnElement[bool], through: int) -> int:
         shape, parts = self._shape, self._shape.parts
@@ -206,7 +203,7 @@ class Fanout:
         if self._database.dialect == "mariadb":
             clear_by_key(connection, self._shape, rows, self._primary)
             return
-        for here in self._places(rows):
+        for here in self._places(connection, rows):
             if self._shape.mark is None:
                 connection.execute(delete(self._shape.table).where(here))
             else:
@@ -259,7 +256,7 @@ def _take_up(database: Database, connection: Connection, sink: str, news: Subque
     order = news.c.lane.collate("C") if connection.dialect.name == "postgresql" else news.c.lane
     instant = connection.execute(select(now(database))).scalar_one()
     values = {
-        **{"sink": literal(sink), "key": news.c.lane, "version": func.count(), "first_at": literal(instant)},
+        **{"sink": literal(sink), "key": news.c.lane, "version": func.count()},
         **{"due_at": literal(instant), "state": literal(WAITING)},
         **dict.fromkeys(("sent", "attempts", "deaths", "lease_until"), literal(0)),
     }
@@ -293,7 +290,3 @@ def _length(database: Database, payload: ColumnElement[Any]) -> ColumnElement[in
 
 def _equal(columns: Sequence[ColumnElement[Any]], row: Row) -> list[ColumnElement[bool]]:
     return [column == value for column, value in zip(columns, row, strict=True)]
-
-
-def _slices(values: Sequence[Any]) -> list[Sequence[Any]]:
-    return [values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE)]

@@ -34,7 +34,6 @@ EVENT = tables.table(
     Column("version", BigInteger),
     tables.moment("at", nullable=False),
     tables.moment("taken_at", nullable=False),
-    Column("broken", tables.text()),  # why it can be delivered to nobody
 )
 
 # One row for each event that a sink has not had yet.
@@ -55,7 +54,6 @@ LANE = tables.table(
     Column("key", tables.key_text(), primary_key=True),
     Column("version", BigInteger, nullable=False),  # deliveries that were ever added
     Column("sent", BigInteger, nullable=False),  # of them, those that are no more
-    tables.moment("first_at", nullable=False),  # when the oldest delivery was added, about
     tables.moment("due_at", nullable=False),  # NEVER for a dead letter, so that no claim looks at it
     Column("attempts", Integer, nullable=False),  # of the first delivery; counted when it is claimed
     Column("deaths", Integer, nullable=False),  # how many relays went away while they held it

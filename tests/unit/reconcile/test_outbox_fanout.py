@@ -11,7 +11,7 @@ from reconcile.databases.database import opened
 from reconcile.mapping.model import Database as Address
 from reconcile.outbox import tables
 from reconcile.outbox.patterns import fitting
-from tests.unit.reconcile.outbox_world import MOMENT, WRITTEN, office, route
+from tests.unit.reconcile.outbox_office import MOMENT, WRITTEN, office, route
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_two_fan_outs_at_once_take_every_event_once(place):
 
     def work():
         try:
-            with opened({"old": Address(place.url.render_as_string(hide_password=False))}, "old") as (database,):
+            with opened({"old": Address(place.url)}, "old") as (database,):
                 fanout = type(place)(database, *place.outbox.sinks).fanout(largest=7)
                 while place.count(tables.EVENT) < total:
                     fanout.step()
