@@ -10,17 +10,12 @@ from sqlalchemy.schema import CreateTable
 from reconcile.capturing.script import Patience, Script, run
 from reconcile.databases import tables
 from reconcile.databases.database import Database, opened
+from reconcile.databases.instant import NOW
 from reconcile.databases.schema import read
 from reconcile.mapping.model import Plan
 from reconcile.outbox.model import Outbox
 from reconcile.outbox.shape import USUAL
 from strangler.core.errors import Refusal, UsageError
-
-_NOW = {  # µs since 1970 by the database's clock, as a default may be written
-    "sqlite": "(CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER))",
-    "postgresql": "((date_part('epoch', clock_timestamp()) * 1000000)::bigint)",
-    "mariadb": "(CAST(unix_timestamp(sysdate(6)) * 1000000 AS signed))",
-}
 
 
 def events_table(name: str, dialect: str) -> Table:
@@ -39,7 +34,7 @@ def events_table(name: str, dialect: str) -> Table:
         Column("content_type", tables.text()),
         Column("headers", tables.text()),
         Column("version", BigInteger),
-        tables.moment("at", nullable=False, server_default=text(_NOW[dialect])),
+        tables.moment("at", nullable=False, server_default=text(f"({NOW[dialect]})")),
         sqlite_autoincrement=True,
     )
 

@@ -11,23 +11,16 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from reconcile.databases.caller import HERE, Caller
 from strangler.core.errors import UsageError
-
-_DRIVERS: Mapping[str, Callable[[Any], bool]] = {  # whether a statement would be committed by itself
-    "sqlite3": lambda connection: not connection.in_transaction and _sqlite_commits(connection),
-    "psycopg": lambda connection: connection.autocommit and connection.info.transaction_status == 0,
-    "psycopg2": lambda connection: connection.autocommit and connection.get_transaction_status() == 0,
-    "pymysql": lambda connection: connection.get_autocommit() and not connection.server_status & 1,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +82,10 @@ def publish(
     found = id or make_id(time.time_ns() // 1_000_000, os.urandom(10))
     written = _written(outbox, found, type, payload, key, version, headers, at, content_type)
     values = {outbox.column(part): value for part, value in written.items() if value is not None} | dict(also or {})
-    _execute(connection, outbox.table, values)
+    caller = Caller(connection)
+    caller.refuse_automatic("the event would be there although the business change might fail")
+    names, places = ", ".join(map(caller.quote, values)), ", ".join([HERE] * len(values))
+    caller.execute(f"INSERT INTO {caller.quote(outbox.table)} ({names}) VALUES ({places})", *values.values())
     return found
 
 
@@ -173,78 +169,3 @@ def _microseconds(at: datetime | int | None) -> int | None:
     if at.tzinfo is None:
         raise UsageError(f"{at.isoformat()} is in no time zone: give it one, or µs since 1970-01-01 UTC")
     return round(at.timestamp() * 1_000_000)
-
-
-def _execute(connection: Any, table: str, values: Mapping[str, Any]) -> None:
-    inner = connection.connection() if hasattr(connection, "get_bind") else connection  # a Session joins its transaction here
-    if not hasattr(inner, "exec_driver_sql"):
-        _refuse_autocommit(inner)
-        _by_driver(inner, table, values)
-        return
-    _refuse_autocommit(inner.connection.driver_connection)
-    quote, style = inner.dialect.identifier_preparer.quote, inner.dialect.paramstyle
-    inner.exec_driver_sql(_statement(table, values, quote, style), _bound(values, style))
-
-
-def _by_driver(connection: Any, table: str, values: Mapping[str, Any]) -> None:
-    driver = _driver(connection)
-    style = getattr(sys.modules.get(driver), "paramstyle", "")
-    if style not in _PLACES or not hasattr(connection, "cursor"):
-        raise UsageError(
-            f"a {type(connection).__name__} is nothing that publish can write through: give it a connection or a Session"
-        )
-    statement = _statement(table, values, _quotes(driver), style)
-    cursor = connection.cursor()
-    try:
-        cursor.execute(statement, _bound(values, style))
-    finally:
-        cursor.close()
-
-
-def _driver(connection: Any) -> str:
-    """The module that a connection comes from, also where an application has made a class of its own of it."""
-    names = [each.__module__.partition(".")[0] for each in type(connection).__mro__]
-    return next((name for name in names if hasattr(sys.modules.get(name), "paramstyle")), names[0])
-
-
-_PLACES: Mapping[str, Callable[[int], str]] = {  # how a place for a value is written (PEP 249, and asyncpg's)
-    "qmark": lambda _: "?",
-    "format": lambda _: "%s",
-    "pyformat": lambda _: "%s",
-    "numeric": lambda number: f":{number}",
-    "numeric_dollar": lambda number: f"${number}",
-    "named": lambda number: f":p{number}",
-}
-
-
-def _statement(table: str, values: Mapping[str, Any], quote: Callable[[str], str], style: str) -> str:
-    names = ", ".join(quote(name) for name in values)
-    head = f"INSERT INTO {quote(table)} ({names}) VALUES "
-    head = head.replace("%", "%%") if "format" in style else head
-    return f"{head}({', '.join(_PLACES[style](number) for number in range(1, len(values) + 1))})"
-
-
-def _bound(values: Mapping[str, Any], style: str) -> Any:
-    if style == "named":
-        return {f"p{number}": value for number, value in enumerate(values.values(), 1)}
-    return tuple(values.values())
-
-
-def _quotes(driver: str) -> Callable[[str], str]:
-    mark = "`" if driver in ("pymysql", "MySQLdb", "mysql", "mariadb") else '"'
-    return lambda name: mark + name.replace(mark, mark * 2) + mark
-
-
-def _sqlite_commits(connection: Any) -> bool:
-    if getattr(connection, "autocommit", -1) in (True, False):  # Python 3.12 has a second way to say it
-        return connection.autocommit is True
-    return connection.isolation_level is None
-
-
-def _refuse_autocommit(driver_connection: Any) -> None:
-    commits = _DRIVERS.get(_driver(driver_connection))
-    if commits is not None and commits(driver_connection):
-        raise UsageError(
-            "no transaction is open, so the event would be there although the business change might fail: begin one, "
-            "and publish in it"
-        )

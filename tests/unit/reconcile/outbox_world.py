@@ -1,6 +1,14 @@
 """What stands in a table of events, as the outbox reads it."""
 
-from sqlalchemy import select
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pymysql
+from sqlalchemy import make_url, select
+from sqlalchemy.orm import Session
 
 from reconcile.databases.database import opened
 from reconcile.outbox.shape import look
@@ -9,6 +17,29 @@ from reconcile.outbox.shape import look
 def driver(url):
     """An address for SQLAlchemy, as an application would write it."""
     return url.replace("postgresql://", "postgresql+psycopg://").replace("mariadb://", "mysql+pymysql://")
+
+
+@contextmanager
+def plain(url) -> Iterator[Any]:
+    """A connection of the driver's, which the application commits."""
+    where = make_url(url)
+    if where.get_backend_name() == "sqlite":
+        connection = sqlite3.connect(where.database)
+    elif where.get_backend_name() == "postgresql":
+        connection = psycopg.connect(url.replace("+psycopg", ""))
+    else:
+        place = {"host": where.host, "port": where.port, "unix_socket": where.query.get("unix_socket")}
+        connection = pymysql.connect(**place, user=where.username, password=where.password or "", database=where.database)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def entered(place, way):
+    """A database (its `engine` and its `url`) by one of the ways that an application may have into it."""
+    ways = {"session": lambda: Session(place.engine), "connection": place.engine.connect, "plain": lambda: plain(place.url)}
+    return ways[way]()
 
 
 def events(addresses, section):

@@ -4,15 +4,13 @@ import json
 import sqlite3
 import subprocess
 import sys
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
 import psycopg
-import pymysql
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
@@ -23,7 +21,7 @@ from reconcile.outbox.init import init
 from reconcile.outbox.model import Outbox as Section
 from reconcile.outbox.publisher import make_id
 from strangler.core.errors import Refusal, UsageError
-from tests.unit.reconcile.outbox_world import driver, events
+from tests.unit.reconcile.outbox_world import driver, entered, events, plain
 
 ANXIOUS = Patience(2, 0.0, lambda: 0.5, lambda _: None)
 
@@ -36,21 +34,6 @@ class Shop:
         self.section = Section("old")
         self.plan = Plan({"old": Database(url)}, (), outbox=self.section)
         self.engine = create_engine(driver(url))
-
-    @contextmanager
-    def plain(self):
-        """A connection of the driver's, which the application commits."""
-        where = make_url(self.url)
-        if self.dialect == "sqlite":
-            connection = sqlite3.connect(where.database)
-        elif self.dialect == "postgresql":
-            connection = psycopg.connect(self.url.replace("+psycopg", ""))
-        else:
-            connection = pymysql.connect(host=where.host, port=where.port, user=where.username, database=where.database)
-        try:
-            yield connection
-        finally:
-            connection.close()
 
     def events(self):
         return events(self.plan.databases, self.section)
@@ -125,7 +108,7 @@ def test_ids_grow_with_time_and_are_uuids_of_version_7():
 @pytest.mark.parametrize("way", ["session", "connection", "plain"])
 def test_an_event_shares_the_fate_of_its_transaction(shop, way):
     for commits in (False, True):
-        with {"session": lambda: Session(shop.engine), "connection": shop.engine.connect, "plain": shop.plain}[way]() as mine:
+        with entered(shop, way) as mine:
             publish(mine, "a", {"commits": commits}, key="100% 'k")
             mine.commit() if commits else mine.rollback()
     assert [(row["payload"], row["key"]) for row in shop.events()] == [(b'{"commits":true}', "100% 'k")]
@@ -150,23 +133,23 @@ def test_without_a_transaction_it_is_refused(shop):
         pytest.raises(UsageError, match="no transaction is open"),
     ):
         publish(connection, "a", "{}")
-    with shop.plain() as plain:
-        _make_automatic(plain)
+    with plain(shop.url) as mine:
+        _make_automatic(mine)
         with pytest.raises(UsageError, match="no transaction is open"):
-            publish(plain, "a", "{}")
-        plain.cursor().execute("BEGIN")
-        publish(plain, "b", "{}")
-        plain.cursor().execute("COMMIT")
+            publish(mine, "a", "{}")
+        mine.cursor().execute("BEGIN")
+        publish(mine, "b", "{}")
+        mine.cursor().execute("COMMIT")
     assert [row["type"] for row in shop.events()] == ["b"]
 
 
-def _make_automatic(plain):
-    if isinstance(plain, sqlite3.Connection):
-        plain.isolation_level = None
-    elif isinstance(plain, psycopg.Connection):
-        plain.autocommit = True
+def _make_automatic(mine):
+    if isinstance(mine, sqlite3.Connection):
+        mine.isolation_level = None
+    elif isinstance(mine, psycopg.Connection):
+        mine.autocommit = True
     else:
-        plain.autocommit(True)
+        mine.autocommit(True)
 
 
 @pytest.mark.parametrize(
@@ -183,9 +166,9 @@ def _make_automatic(plain):
 def test_payloads(fresh, payload, written):
     shop = Shop("sqlite", fresh("sqlite"))
     init(shop.plan)
-    with shop.plain() as plain:
-        publish(plain, "a", payload)
-        plain.commit()
+    with plain(shop.url) as mine:
+        publish(mine, "a", payload)
+        mine.commit()
     assert [row["payload"] for row in shop.events()] == [written]
 
 
@@ -209,17 +192,15 @@ def test_what_is_no_event_is_refused_before_the_database_sees_it(said, words):
 
 
 def test_what_cannot_be_written_through_is_refused():
-    with pytest.raises(UsageError, match="a dict is nothing that publish can write through"):
+    with pytest.raises(UsageError, match="a dict is nothing to write through"):
         publish({}, "a", "{}")
 
 
+_DEBEZIUM = "CREATE TABLE outbox (seq {}, id {}, aggregatetype varchar(99) NOT NULL, aggregateid text, type text, payload {})"
 DEBEZIUM = {
-    "sqlite": "CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT, aggregatetype TEXT NOT NULL, aggregateid TEXT, "
-    "type TEXT, payload BLOB)",
-    "postgresql": "CREATE TABLE outbox (seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id uuid, aggregatetype text NOT NULL, "
-    "aggregateid text, type text, payload jsonb)",
-    "mariadb": "CREATE TABLE outbox (seq bigint AUTO_INCREMENT PRIMARY KEY, id char(36), aggregatetype varchar(99) NOT NULL, "
-    "aggregateid varchar(99), type varchar(99), payload json)",
+    "sqlite": _DEBEZIUM.format("INTEGER PRIMARY KEY AUTOINCREMENT", "TEXT", "BLOB"),
+    "postgresql": _DEBEZIUM.format("bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "uuid", "jsonb"),
+    "mariadb": _DEBEZIUM.format("bigint AUTO_INCREMENT PRIMARY KEY", "char(36)", "json"),
 }
 
 
@@ -228,7 +209,7 @@ def test_a_table_of_ones_own_takes_events_too(bare, way):
     bare.run(DEBEZIUM[bare.dialect])
     columns = {"id": "id", "type": "type", "key": "aggregateid", "payload": "payload"}
     mine = Outbox("outbox", columns, binary=bare.dialect == "sqlite")
-    with Session(bare.engine) if way == "session" else bare.plain() as connection:
+    with Session(bare.engine) if way == "session" else plain(bare.url) as connection:
         found = publish(connection, "placed", {"no": 7}, key=7, also={"aggregatetype": "order"}, outbox=mine)
         connection.commit()
     bare.section = Section("old", "outbox", {**columns, "order": "seq"})
