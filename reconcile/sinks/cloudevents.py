@@ -23,6 +23,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TAKEN = frozenset({"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data", "sequence", "version"})
 # HTTP binding, 3.1.3.2: printable ASCII but for the blank, the double quote and the percent sign.
 _IN_HEADERS = "!#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
+_PLAIN = re.compile(r"[!#$&-~]*")  # the same, with letters and digits
 
 
 class UnfitError(ValueError):
@@ -72,7 +73,7 @@ def in_headers(event: Event) -> dict[str, str]:
 
 def ascii_only(value: str) -> str:
     """Text as it may stand in a header."""
-    return quote(value, safe=_IN_HEADERS)
+    return value if _PLAIN.fullmatch(value) else quote(value, safe=_IN_HEADERS)
 
 
 def _moment(at: int) -> str:

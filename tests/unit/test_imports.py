@@ -150,6 +150,11 @@ def test_the_samples_know_nothing_of_strangler():
         ("rich", {"strangler.cli", "strangler.demo", "reconcile.cli"}),
         ("jinja2", {"strangler.web", "reconcile.reports", "sample_legacy", "sample_modern"}),
         ("alembic", {"strangler.store"}),
+        ("nats", {"reconcile.sinks.nats"}),
+        ("confluent_kafka", {"reconcile.sinks.kafka"}),
+        ("aio_pika", {"reconcile.sinks.rabbitmq"}),
+        ("aiormq", {"reconcile.sinks.rabbitmq"}),
+        ("redis", {"reconcile.sinks.redis"}),
         ("sqlalchemy", {"strangler.store", "reconcile", "sample_legacy", "sample_modern"}),
     ],
 )

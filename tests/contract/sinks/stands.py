@@ -19,8 +19,10 @@ from reconcile.sinks.file import FileSink
 from reconcile.sinks.http import HttpSink
 from reconcile.sinks.memory import MemorySink
 from reconcile.sinks.sink import Delivered, Refused, Sink
+from tests.servers.line import Line
 
 NOT_JSON = event(666, payload=b"{")
+UNFIT = event(666, headers={"–": "a name without letters"})
 
 
 class Plain:
@@ -203,3 +205,23 @@ def beside(headers: Mapping[str, str], body: bytes) -> Arrived:
     """What a consumer reads from a CloudEvent whose attributes are percent-encoded headers."""
     key = headers.get("ce-subject")
     return Arrived(unquote(headers["ce-id"]), unquote(headers["ce-type"]), body, None if key is None else unquote(key))
+
+
+class Behind(Plain):
+    """A server at the end of a line that can be cut."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.line = Line(host, port)
+
+    async def __aenter__(self) -> Behind:
+        await self.line.mend()
+        return self
+
+    async def __aexit__(self, *of: object) -> None:
+        await self.line.cut()
+
+    async def leave(self) -> None:
+        await self.line.cut()
+
+    async def come_back(self) -> None:
+        await self.line.mend()
