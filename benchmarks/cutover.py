@@ -1,6 +1,7 @@
 """Cutovers there and back under load, with a process killed in most of them.
 
-    python -m benchmarks.cutover [--rounds 20] [--old mariadb] [--new postgresql] [--behind 3] [--calm | --aimed] [--seed 1]
+    python -m benchmarks.cutover [--rounds 20] [--old mariadb] [--new postgresql] [--behind 3] [--calm] [--seed 1]
+    python -m benchmarks.cutover --aimed | --between 144000 [--old mariadb] [--new postgresql]
 
 Two shops with a database each, `strangler serve` with two workers and a relay before them, and people who order all the time.
 In each round the group is cut over to the other side, and at a moment that is drawn a worker, control, the data process, the
@@ -18,7 +19,7 @@ import random
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ from typing import Any
 
 from benchmarks import aimed
 from benchmarks.aimed import Range, Shots, points
+from benchmarks.between import Told, live_through
 from benchmarks.chaos import DIALECTS, database
 from benchmarks.harm import SIDES, disk, kill, settles
 from tests.e2e.control.cutting import Cutting, Ledger, behind, cutting_from, people
@@ -133,6 +135,12 @@ async def aim(seed: int, folder: Path, world: World) -> tuple[Shots, Result]:
     return there.shots, result
 
 
+async def wait_between(count: int, folder: Path, world: World) -> Told:
+    """So many writes between going over and coming back."""
+    async with shops(folder, world) as cutting, behind(cutting, world.behind) if world.behind else nullcontext():
+        return await live_through(cutting, count)
+
+
 async def one(cutting: Cutting, world: World, draw: random.Random, result: Result, victim: str) -> None:
     """One cutover, to the side that does not own."""
     loop = asyncio.get_running_loop()
@@ -183,11 +191,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--routes", type=int, default=0, help="so many more in the file")
     parser.add_argument("--calm", action="store_true", help="kill nobody")
     parser.add_argument("--aimed", action="store_true", help="instead: everybody once at each phase, and the disk full")
+    parser.add_argument("--between", type=int, default=0, help="instead: so many writes, and then back, and over again")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         world, folder = _world(stack, Path(name), given), Path(name, "house")
         folder.mkdir()
-        wrong, lines = _aimed(given.seed, folder, world) if given.aimed else _drawn(given, folder, world)
+        wrong, lines = next(run for wanted, run in RUNS if wanted(given))(given, folder, world)
     print("\n".join(lines))
     return 1 if wrong else 0
 
@@ -208,9 +217,21 @@ def _drawn(given: argparse.Namespace, folder: Path, world: World) -> tuple[bool,
     return result.lost > 0, result.lines()
 
 
-def _aimed(seed: int, folder: Path, world: World) -> tuple[bool, list[str]]:
-    shots, result = asyncio.run(aim(seed, folder, world))
+def _aimed(given: argparse.Namespace, folder: Path, world: World) -> tuple[bool, list[str]]:
+    shots, result = asyncio.run(aim(given.seed, folder, world))
     return bool(shots.wrong or result.lost), [*shots.lines(), *result.ledger_lines()]
+
+
+def _between(given: argparse.Namespace, folder: Path, world: World) -> tuple[bool, list[str]]:
+    told = asyncio.run(wait_between(given.between, folder, world))
+    return bool(told.wrong), [*told.lines, *told.wrong]
+
+
+RUNS: tuple[tuple[Callable[[argparse.Namespace], bool], Callable[..., tuple[bool, list[str]]]], ...] = (
+    (lambda given: given.aimed, _aimed),
+    (lambda given: given.between > 0, _between),
+    (lambda given: True, _drawn),
+)
 
 
 if __name__ == "__main__":

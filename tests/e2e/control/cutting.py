@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,15 +47,23 @@ mappings:
     columns: {{id: no, amount: amount}}
     back: {{columns: {{amount: amount}}}}
 """
+STATEMENTS = {
+    "POST": "INSERT INTO orders VALUES ({number}, {amount})",
+    "PUT": "UPDATE orders SET amount = {amount} WHERE {key} = {number}",
+    "DELETE": "DELETE FROM orders WHERE {key} = {number}",
+    "look": "SELECT amount FROM orders WHERE {key} = {number}",
+}
 KEYS = {"old": "no", "new": "id"}
 RATE = 40.0  # orders per second
 
 
 @dataclass
 class Shop(Upstream):
-    """``POST /orders?N`` keeps order N and says so once it is kept; ``POST /orders?slow`` waits for `release` before."""
+    """``POST /orders?N`` keeps order N and says so once it is kept; ``POST /orders?slow`` waits for `release` before.
+    ``POST`` and ``PUT /orders?N=A`` say its amount as well, ``DELETE /orders?N`` lets it go, and ``GET /orders?N`` says it."""
 
     url: str = ""
+    key: str = ""
 
     def __post_init__(self) -> None:
         waits = {"timeout": 20} if self.url.startswith("sqlite") else {}
@@ -68,18 +76,29 @@ class Shop(Upstream):
                 method, target, _ = head.split(b" ", 2)
                 length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0] or 0)
                 await reader.readexactly(length)
-                number = target.partition(b"?")[2].decode()
-                if number == "slow":
-                    self.waiting.set()
-                    await self.release.wait()
-                elif method == b"POST":
-                    await asyncio.to_thread(self.keep, int(number))
-                body = self.name.encode()
+                body = " ".join([self.name, *await self._do(method.decode(), target.partition(b"?")[2].decode())]).encode()
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
         writer.close()
 
+    async def _do(self, method: str, query: str) -> list[str]:
+        """What is asked for; what there is to say of it beside the name."""
+        number, _, amount = query.partition("=")
+        if number == "slow":
+            self.waiting.set()
+            await self.release.wait()
+        elif number == "all":
+            pass
+        elif method == "GET":
+            return [str(each) for (each,) in await asyncio.to_thread(self.execute, self._said("look", int(number)))]
+        else:
+            await asyncio.to_thread(self.execute, self._said(method, int(number), amount))
+        return []
+
     def keep(self, number: int) -> None:
-        self.execute(f"INSERT INTO orders VALUES ({number}, {number % 97})")
+        self.execute(self._said("POST", number))
+
+    def _said(self, what: str, number: int, amount: str = "") -> str:
+        return STATEMENTS[what].format(key=self.key, number=number, amount=int(amount or number % 97))
 
     def kept(self) -> dict[int, int]:
         return dict(self.execute("SELECT * FROM orders"))
@@ -90,6 +109,12 @@ class Shop(Upstream):
             return "old"
         found = self.execute("SELECT owner FROM strangler_owner WHERE mapping = 'orders'")
         return str(found[0][0]) if found else "old"
+
+    def write(self, what: str, rows: Sequence[tuple[int, int]]) -> None:
+        """Many rows in one transaction, past the proxy: what of `STATEMENTS` is done, and number and amount of each."""
+        statement = STATEMENTS[what].format(key=self.key, number=":number", amount=":amount")
+        with self._engine.begin() as connection:
+            connection.execute(text(statement), [{"number": number, "amount": amount} for number, amount in rows])
 
     def execute(self, *statements: str) -> list[tuple[Any, ...]]:
         """Statements in one transaction; rows of the last one."""
@@ -182,7 +207,7 @@ class Cutting:
         try:
             async with asyncio.timeout(seconds):
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.serving.port)
-                body = "Content-Length: 0\r\n" if method == "POST" else ""
+                body = "Content-Length: 0\r\n" if method != "GET" else ""
                 writer.write(f"{method} /orders?{query} HTTP/1.1\r\nHost: shop\r\n{body}Connection: close\r\n\r\n".encode())
                 said = await reader.read()
                 writer.close()
@@ -260,7 +285,7 @@ async def cutting_from(serving: Serving, urls: Mapping[str, str] | None = None, 
     addresses = urls or {side: f"sqlite:///{serving.folder}/{side}.db" for side in KEYS}
     shops = []
     for side, name in (("old", "legacy"), ("new", "modern")):
-        shop = Shop(name, url=addresses[side])
+        shop = Shop(name, url=addresses[side], key=KEYS[side])
         if addresses[side].startswith("sqlite"):
             shop.execute("PRAGMA journal_mode=WAL")
         shop.execute(f"CREATE TABLE orders ({KEYS[side]} INTEGER PRIMARY KEY, amount INTEGER)")
