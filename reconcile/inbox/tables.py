@@ -40,8 +40,8 @@ VERSION = tables.table(
 
 def script(dialect: str) -> tuple[str, ...]:
     """The statements that make them where they are not, for a DBA or a migration: ``sqlite``, ``postgresql`` or ``mariadb``."""
-    made = [CreateTable(table, if_not_exists=True) for table in METADATA.sorted_tables]
-    indexes = [CreateIndex(index, if_not_exists=True) for table in METADATA.sorted_tables for index in table.indexes]
+    made: list[Any] = [CreateTable(table, if_not_exists=True) for table in METADATA.sorted_tables]
+    indexes: list[Any] = [CreateIndex(index, if_not_exists=True) for table in METADATA.sorted_tables for index in table.indexes]
     return tuple(str(each.compile(dialect=_DIALECTS[dialect]())).strip() for each in (*made, *indexes))
 
 
