@@ -15,7 +15,7 @@ class Http:
         timeout: seconds that an answer may take.
     """
 
-    url: str
+    url: str = field(repr=False)
     secret: str = field(repr=False, default="")
     headers: Mapping[str, str] = field(repr=False, default_factory=dict)
     timeout: float = 10.0

@@ -43,7 +43,7 @@ schedule: {reconcile: "0 3 * * *", sweep: "*/15 4 * * 0"}
 throttle: {rows_per_second: 2000, behind: {database: new, sql: "SELECT 1", above: 2.5}}
 stuck_after: 10m
 """
-ENVIRON = {"PASSWORD": "hunter2", "SECRET": "s3cr3t"}
+ENVIRON = {"PASSWORD": "hunter2", "SECRET": "whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"}
 
 SMALL = """\
 version: 1
