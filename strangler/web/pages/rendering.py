@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from strangler import __version__
@@ -45,6 +46,7 @@ def _environment() -> Environment:
         "rate": rate,
         "segment": segment,
         "shorten": shorten,
+        "told": told,
         "visible": lambda text: "\n".join(map(clean, str(text).splitlines())),
         "words": words,
         "took": lambda seconds: "–" if seconds is None else took(seconds) if seconds < float("inf") else "> 11 s",
@@ -62,6 +64,17 @@ def _environment() -> Environment:
 
 def _words(table: Mapping[Verdict, str]) -> dict[str, str]:
     return {str(verdict): word for verdict, word in table.items()}
+
+
+_CODE = Markup("<code>{}</code>")
+
+
+def told(text: str) -> Markup:
+    """Words of ours or of strangers on a line; what stands between backquotes is a command."""
+    parts = str(text).split("`")
+    if len(parts) % 2 == 0:  # one of them has no other end
+        return escape(clean(str(text)))
+    return Markup("").join(_CODE.format(clean(part)) if index % 2 else escape(clean(part)) for index, part in enumerate(parts))
 
 
 def segment(name: str) -> str:

@@ -453,7 +453,7 @@ def references(part: Any) -> Iterator[str]:
 def test_the_document_has_what_is_served_and_nothing_else(site: Site) -> None:
     inner = site.app._app._app  # type: ignore[attr-defined]
     served = {
-        (route.path, method) for route in inner.routes for method in route.methods - {"HEAD"} if route.path.startswith("/api/")
+        (route.path, method) for route in inner.routes if route.path.startswith("/api/") for method in route.methods - {"HEAD"}
     }
     written = {(path, method.upper()) for path, methods in DOCUMENT["paths"].items() for method in methods}
     assert served == written

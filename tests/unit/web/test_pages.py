@@ -1,0 +1,372 @@
+"""Every page, asked of an empty store, of one with evidence, and of one full of attempts to be more than text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from strangler.control import data_document
+from strangler.control.accepting import WAYS
+from strangler.control.flipping.spool import Spool
+from strangler.web.pages.pages import PAGES
+from strangler.web.pages.rendering import POLICY, told
+from tests.unit.cli.stored import HEAD, answer, batch_of, configured, pair, record
+
+from .given import EVE, OPS, Site
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>`</pre>&\u202e\ud800"
+
+
+class Read(HTMLParser):
+    """What a browser would take a page for: its elements, and their text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.said: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.said.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.said).split())
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for found, attributes in self.elements if found == tag]
+
+
+async def page(site: Site, path: str, status: int = 200, token: str = "") -> Read:
+    found = await site.ask("GET", path, token or site.token)
+    assert found.status_code == status, found.text
+    assert found.headers["content-type"].startswith("text/html")
+    assert site.complaints == []
+    return Read(found.text)
+
+
+async def ids(site: Site) -> dict[str, str]:
+    """The first cause of the first route that has one, and its example."""
+    routes = (await site.get("/api/diffs")).json()["routes"]
+    return next(cause for route in routes for cause in route["causes"])
+
+
+@pytest.mark.parametrize("path", ["/", "/routes/home", "/routes/read-order", "/data", "/journal"])
+async def test_with_nothing_to_show_every_page_says_what_will_stand_there(site: Site, path: str) -> None:
+    found = await page(site, path)
+    assert re.search(r"yet|no mappings|nothing|Nothing", found.text, re.IGNORECASE)
+
+
+async def test_the_first_page_has_the_answer_then_what_needs_attention_then_every_route(stored: Site) -> None:
+    text = (await page(stored, "/")).text
+    places = [text.find(part) for part in ("0 of 3 routes on modern", "Needs attention", "99.20 % of 12,480 – / – canary 1%")]
+    assert -1 not in places, text
+    assert places == sorted(places)
+    assert "✗ fail search" in text
+
+
+async def test_a_route_shows_the_guard_condition_by_condition_and_its_causes_most_first(stored: Site) -> None:
+    found = await page(stored, "/routes/read-order")
+    text = found.text
+    assert "read-order stands at shadow" in text
+    assert re.search(r"✗ parity GET 2xx: 99\.20% of 12,480 agree", text)
+    causes = ["$.total: number became a string 71", "$.tags: same items in another order 22", "$.paid_at"]
+    places = [text.find(cause) for cause in causes]
+    assert -1 not in places, text
+    assert places == sorted(places)
+    assert "seen 13,001" in text
+    actions = {form["action"] for form in found.named("form")}
+    assert actions == {"/logout", "/act/flips", "/act/rollbacks", "/act/holds"}
+
+
+async def test_a_group_is_a_page_too(site: Site) -> None:
+    routes = "".join(f"  - {{name: r{number}, match: {{path: /r{number}}}, group: both}}\n" for number in (1, 2))
+    site.path.write_text(f"{HEAD}routes:\n{routes}")
+    site.reload()
+    assert "/routes/@both" in {link["href"] for link in (await page(site, "/")).named("a")}
+    assert "@both stands at legacy" in (await page(site, "/routes/@both")).text
+
+
+async def test_a_difference_stands_side_by_side_with_what_differs_marked(stored: Site) -> None:
+    cause = await ids(stored)
+    found = await page(stored, f"/diffs/{cause['example']}")
+    assert [each["class"] for each in found.named("td") if "differs" in (each.get("class") or "")] == ["differs", "differs"]
+    assert '"total": 1050' in found.text
+    assert '"total": "1050"' in found.text
+    assert "curl -i -X GET -H 'accept: */*' http://127.0.0.1:8080/api/orders/70" in found.text
+    assert "… 4 equal lines" in found.text
+    assert "… 4 equal lines" not in (await page(stored, f"/diffs/{cause['example']}?whole=yes")).text
+
+
+async def test_a_cause_has_its_examples_and_the_ways_to_accept_it(stored: Site) -> None:
+    cause = await ids(stored)
+    found = await page(stored, f"/causes/{cause['id']}")
+    assert "71 mismatches" in found.text
+    links = {link["href"] for link in found.named("a")}
+    assert f"/diffs/{cause['example']}" in links
+    assert {*WAYS, ""} <= {each.get("value") for each in found.named("option")}
+
+
+async def test_progress_carries_its_style_and_the_policy_names_that_style_only(stored: Site) -> None:
+    found = await stored.get("/progress")
+    policy = found.headers["content-security-policy"]
+    assert found.status_code == 200
+    assert re.search(r"style-src 'sha256-[\w+/=]+';", policy)
+    assert "unsafe" not in policy
+    assert "Migration progress" in found.text
+
+
+# Who may see, and do, what.
+
+
+@pytest.mark.parametrize("path", [*(each.path.replace("{name}", "x") for each in PAGES), "/progress"])
+async def test_who_is_nobody_is_sent_to_log_in_and_back(site: Site, path: str) -> None:
+    found = await site.ask("GET", path)
+    assert found.status_code == 303
+    assert found.headers["location"].startswith("/login?next=%2F")
+    assert (await site.ask("GET", "/events")).status_code == 303
+
+
+async def log_in(site: Site, token: str, next_: str = "/") -> tuple[int, str, str]:
+    found = await site.ask("POST", "/login", data={"token": token, "next": next_}, headers={"origin": site.root})
+    return found.status_code, found.headers.get("location", ""), found.headers.get("set-cookie", "").partition(";")[0]
+
+
+async def test_a_token_opens_a_session_that_leads_where_one_wanted_to_go(site: Site) -> None:
+    status, location, cookie = await log_in(site, site.token + "\n", "/journal?limit=5")
+    assert (status, location) == (303, "/journal?limit=5")
+    found = await site.ask("GET", "/", headers={"cookie": cookie})
+    assert found.status_code == 200
+    ended = await site.ask("POST", "/logout", headers={"cookie": cookie, "origin": site.root})
+    assert ended.headers["location"] == "/login"
+    assert (await site.ask("GET", "/", headers={"cookie": cookie})).status_code == 303
+
+
+@pytest.mark.parametrize("next_", ["https://evil.example", "//evil.example", "/\\evil.example", ""])
+async def test_a_login_leads_to_no_other_site(site: Site, next_: str) -> None:
+    assert (await log_in(site, site.token, next_))[1] == "/"
+
+
+async def test_a_wrong_token_is_said_and_many_are_slowed_down(site: Site) -> None:
+    answers = [await site.ask("POST", "/login", data={"token": f"wrong {number}"}) for number in range(30)]
+    assert answers[0].status_code == 401
+    assert "nobody" in answers[0].text
+    assert answers[-1].status_code == 429
+
+
+async def test_a_viewer_sees_no_buttons_and_may_press_none(with_users: Site) -> None:
+    found = await page(with_users, "/routes/home", token=EVE)
+    assert {form["action"] for form in found.named("form")} == {"/logout"}
+    refused = await with_users.ask("POST", "/act/flips", EVE, data={"route": "home", "stage": "shadow"})
+    assert refused.status_code == 403
+    assert "this needs an operator" in refused.text
+
+
+async def test_a_form_of_another_site_does_nothing(with_users: Site) -> None:
+    _, _, cookie = await log_in(with_users, OPS)
+    for headers in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}, {}):
+        found = await with_users.ask("POST", "/act/holds", data={"route": "home"}, headers={"cookie": cookie, **headers})
+        assert found.status_code == 403
+    assert Spool(with_users.path.resolve()).read().entries == ()
+
+
+# What forms do.
+
+
+async def act(site: Site, name: str, status: int = 200, **written: str) -> Read:
+    found = await site.ask("POST", f"/act/{name}", site.token, data=written)
+    assert found.status_code == status, found.text
+    return Read(found.text)
+
+
+async def test_a_rollback_a_hold_and_its_end(stored: Site) -> None:
+    done = await act(stored, "rollbacks", route="search", reason="too early", next="/routes/search")
+    assert "✓ Done" in done.text
+    assert "search : shadow → legacy" in done.text
+    assert "Held: search" in done.text
+    assert {"href": "/routes/search"}.items() <= next(link for link in done.named("a") if link.get("class") == "button").items()
+    assert "stage: shadow" not in stored.path.read_text().split("name: search")[1]
+    stored.reload()
+    assert "held by admin" in (await page(stored, "/routes/search")).text
+    assert "✓ Done" in (await act(stored, "resumes", route="search")).text
+
+
+async def test_what_the_guard_is_against_is_refused_with_every_reason_and_a_dry_run_changes_nothing(stored: Site) -> None:
+    before = stored.path.read_bytes()
+    refused = await act(stored, "flips", 409, route="read-order", stage="canary", weight="5%")
+    assert "✗ Refused" in refused.text
+    assert "parity" in refused.text
+    planned = await act(stored, "rollbacks", route="read-order", dry_run="yes")
+    assert "This is what would happen" in planned.text
+    assert stored.path.read_bytes() == before
+
+
+async def test_accepting_a_cause_shows_the_rule_first_and_then_writes_it(stored: Site) -> None:
+    cause = await ids(stored)
+    tried = await act(stored, "accepts", cause=cause["id"], **{"as": "ignore"}, dry_run="yes")
+    assert "ignore $.total would be written" in tried.text
+    assert "It clears" in tried.text
+    assert "$.total" not in stored.path.read_text()
+    done = await act(stored, "accepts", cause=cause["id"], **{"as": "ignore"})
+    assert "is written" in done.text
+    assert "$.total" in stored.path.read_text()
+    stored.reload()
+    assert "accepted already" in (await act(stored, "accepts", 409, cause=cause["id"])).text
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ({"route": "home", "stage": "moon"}, "stage is none of these words"),
+        ({"stage": "shadow"}, "route is missing"),
+        ({"route": "home", "stage": "shadow", "colour": "red"}, "there is no 'colour'"),
+        ({"route": "nobody", "stage": "shadow"}, "nobody"),
+    ],
+)
+async def test_a_form_that_makes_no_sense_is_told_why(site: Site, written: dict[str, str], words: str) -> None:
+    found = await site.ask("POST", "/act/flips", site.token, data=written)
+    assert found.status_code == 400
+    assert words in Read(found.text).text
+
+
+async def test_a_form_must_be_one(site: Site) -> None:
+    assert (await site.ask("POST", "/act/holds", site.token, json={"route": "home"})).status_code == 415
+    twice = await site.ask(
+        "POST",
+        "/act/holds",
+        site.token,
+        content="route=home&route=search",
+        headers={"content-type": "application/x-www-form-urlencoded"},
+    )
+    assert twice.status_code == 400
+
+
+# What strangers wrote.
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Iterator[Site]:
+    """Captured in every place that strangers can write to."""
+    _, config = configured(tmp_path)
+    route = config.routes[0]
+    bodies = [{HOSTILE: HOSTILE, "total": 1}, {HOSTILE: "other", "total": "1"}]
+    control, candidate = (answer(body) for body in bodies)
+    header = ((b"x-" + b"a", HOSTILE.encode("utf-8", "replace")), (b"accept", b"*/*"))
+    one = pair(route, control, candidate, target="/api/orders/1?q=%3Cscript%3E<script>", headers=header, request_id="<b>id</b>",
+               version="<i>build</i>")  # fmt: skip
+    text = pair(route, answer("<script>1</script>", kind="text/html"), answer("<b>2</b>", kind="text/html"))
+    record(config, batch_of(route, [one, text]))
+    made = Site(tmp_path)
+    yield made
+    made.close()
+
+
+async def test_nothing_that_was_captured_is_more_than_text(hostile: Site) -> None:
+    causes = (await hostile.get("/api/diffs?limit=50")).json()["routes"][0]["causes"]
+    paths = {"/", "/routes/read-order", *(f"/causes/{each['id']}" for each in causes)}
+    paths |= {f"/diffs/{each['example']}" for each in causes}
+    assert len(paths) > 4
+    for path in sorted(paths):
+        whole = path + ("?whole=yes" if path.startswith("/diffs") else "")
+        found = await page(hostile, whole)
+        scripts = [each.get("src") or "" for each in found.named("script")]
+        assert all(source.startswith("/assets/") for source in scripts)
+        assert len(scripts) == 3
+        assert {tag for tag, _ in found.elements}.isdisjoint({"b ", "iframe", "object", "embed", "style", "base"})
+        assert [each for each in found.named("img") if each["src"] != "/assets/icon.svg"] == []
+        assert not any(name.startswith("on") for _, attributes in found.elements for name in attributes)
+    shown = "".join([(await page(hostile, path)).text for path in sorted(paths) if path.startswith("/diffs")])
+    assert "<script>" in shown, "it is there to be read"
+    assert "\u202e" not in shown
+
+
+async def test_a_route_and_a_reason_of_a_stranger_are_text_too(stored: Site) -> None:
+    await act(stored, "holds", route="home", reason="<script>alert(1)</script>")
+    for path in ("/journal", "/routes/home", "/"):
+        found = await page(stored, path)
+        assert len(found.named("script")) == 3
+        assert "<script>alert(1)</script>" in found.text
+
+
+async def test_a_name_that_nothing_has_is_said_as_text(site: Site) -> None:
+    found = await page(site, "/routes/%3Cscript%3E", 404)
+    assert "there is no route '<script>'" in found.text
+    assert found.named("script") == []
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/routes/nope", "/assets/strangler.css"])
+async def test_pages_load_what_is_ours_and_stand_in_no_frame(site: Site, path: str) -> None:
+    found = await site.get(path)
+    headers = found.headers
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["x-content-type-options"] == "nosniff"
+    if not path.startswith("/assets"):
+        assert headers["content-security-policy"] == POLICY
+        assert "unsafe" not in POLICY
+
+
+async def test_assets_are_served_and_nothing_else_of_the_package(site: Site) -> None:
+    for name in ("strangler.css", "strangler.js", "htmx.min.js", "sse.min.js", "icon.svg"):
+        assert (await site.ask("GET", f"/assets/{name}")).status_code == 200
+    for name in ("../app.py", "..%2fapp.py", "%2e%2e/app.py", "nothing"):
+        assert (await site.ask("GET", f"/assets/{name}")).status_code == 404
+
+
+def test_what_stands_between_backquotes_is_a_command_and_the_rest_is_text() -> None:
+    assert told("run `a < b` now & then") == "run <code>a &lt; b</code> now &amp; then"
+    assert told("one ` only <b>") == "one ` only &lt;b&gt;"
+
+
+# The data, as the data process says it.
+
+MAPPING = {
+    "mapping": "orders", "state": "drift", "owner": "old", "epoch": 1, "captured": "installed", "known": True, "why_unknown": "",
+    "lag": 0.04, "waiting": 3, "oldest": 2.0, "deferred": 1, "dead": 2, "skipped": 0, "passed_over": 0, "rogue": 0, "stranded": 0,
+    "backfill": "done", "backfilled": 1.0, "compared_at": 1_795_262_000.0, "next": "`repair plan orders`: 2 rows differ",
+    "trouble": "", "old": "shop_order", "new": "<orders>", "backfilling": None,
+    "passes": [{"at": 1_795_262_000.0, "seconds": 1.5, "verdict": "drift", "full": True, "counts":
+                {"changed": 2, "columns": {"total": 2, "status": 1}, "old": {"rows": 1200}, "reason": "2 rows differ"}}],
+}  # fmt: skip
+
+
+def say(site: Site, **changes: object) -> None:
+    config = site.control.config
+    assert config is not None
+    guards = data_document.path_of(config)
+    told = {"version": 1, "files": {"mappings.yaml": {"at": 0.0, "mappings": [{**MAPPING, **changes}]}}}
+    guards.with_name(f"{guards.stem}.details.json").write_text(json.dumps(told))
+
+
+async def test_a_mapping_shows_who_owns_it_what_is_on_its_way_and_what_differs_most(site: Site) -> None:
+    site.path.write_text(HEAD + "mappings: [mappings.yaml]\nroutes: []\n")
+    (site.folder / "mappings.yaml").write_text("mappings: []\n")
+    say(site)
+    site.reload()
+    rows = (await page(site, "/data")).text
+    assert "0 of 1 mapping clean" in rows
+    assert "repair plan orders" in rows
+    assert "has said nothing for" in rows, "what is old is said to be"
+    found = (await page(site, "/data/orders")).text
+    for part in ("orders: drift", "shop_order → <orders>", "2 keys", "total 2 rows status 1 row", "1,200"):
+        assert part in found, found
+    await page(site, "/data/nobody", 404)
+
+
+NOT_READ = ("", "[]", '{"version": 2, "files": {}}', '{"version": 1, "files": {"a": {"mappings": 1}}}', "\xff")
+
+
+@pytest.mark.parametrize("written", NOT_READ)
+async def test_a_document_that_cannot_be_read_is_as_none(site: Site, written: str) -> None:
+    config = site.control.config
+    assert config is not None
+    guards = data_document.path_of(config)
+    guards.with_name(f"{guards.stem}.details.json").write_text(written, encoding="latin-1")
+    assert (await page(site, "/data")).text
