@@ -25,6 +25,7 @@ from tests.e2e.running import free_port, running, url_in
 ROOT = Path(__file__).parents[2]
 PEOPLE = (1, 3, 4)  # customers who order all the time
 MOVED = ("customers", "orders", "order_items")
+SECONDS = 120  # that a command may take on a busy machine
 PACE = 0.1  # seconds between two orders of one of them
 AT_LEAST = 12  # orders while either side owns them
 OLD = (
@@ -57,7 +58,8 @@ class Shops:
 
     def strangler(self, *words: str) -> str:
         """Type a command that has to succeed; what it printed."""
-        done = subprocess.run([sys.executable, "-m", "strangler", *words], cwd=self.folder, capture_output=True, text=True)
+        typed = [sys.executable, "-m", "strangler", *words]
+        done = subprocess.run(typed, cwd=self.folder, capture_output=True, text=True, timeout=SECONDS)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from strangler.core.errors import DatabaseError
 from strangler.store import schema
 from strangler.store.database import Database, connect
-from strangler.store.revision import current, known, upgrade
+from strangler.store.revision import current, known, scripts, upgrade
 from strangler.store.store import Store
 from tests.contract.store.conftest import Open
 from tests.contract.store.given import MINUTE, NOW, counted, example, stratum, with_examples
@@ -40,6 +41,11 @@ def test_every_revision_leads_to_the_tables_as_they_are_described(url: str) -> N
         assert database.reading(current) == revision
     assert database.reading(differences) == []
     database.close()
+
+
+def test_revisions_are_known_by_the_names_of_their_files() -> None:
+    walked = ScriptDirectory.from_config(scripts()).walk_revisions()
+    assert known() == tuple(script.revision for script in walked)[::-1]
 
 
 def test_the_comparison_with_the_description_would_notice(url: str) -> None:
