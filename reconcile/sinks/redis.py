@@ -5,6 +5,7 @@ Redis acknowledges what it has in memory; what a crash of it may take is its own
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -84,4 +85,5 @@ class RedisSink:
 
 def _reason(error: Exception) -> str:
     """Without the command, which the client repeats in front of it, with what it holds."""
-    return str(error).rpartition("caused error: ")[2] or type(error).__name__
+    said = str(error).rpartition("caused error: ")[2]
+    return re.sub(r"""^\(['"](.*)['"],\)$""", r"\1", said) or type(error).__name__

@@ -2,6 +2,8 @@
 
 STRANGLER_TEST_NATS (with JetStream, and a `max_payload` of 2 MiB at least), STRANGLER_TEST_REDIS and STRANGLER_TEST_RABBITMQ are
 addresses as a sink is given them. What tests make there has a name of its own, and goes with them.
+
+    python -m tests.servers.brokers rabbitmq COMMAND…       runs a command with one broker for all its test processes
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -66,7 +69,9 @@ def _rabbitmq(program: str) -> Iterator[str]:
     names_server = next(iter(sorted(Path("/usr/lib/erlang").glob("erts-*/bin/epmd"))), Path("/usr/bin/epmd"))
     with temporary("rabbit", "rabbitmq") as folder:
         port, known_at = free(), free()
-        (folder / "rabbit.conf").write_text(f"listeners.tcp.own = 127.0.0.1:{port}\n", encoding="utf-8")
+        (folder / "rabbit.conf").write_text(
+            f"listeners.tcp.own = 127.0.0.1:{port}\nmax_message_size = {16 << 20}\n", encoding="utf-8"
+        )
         (folder / "epmd").symlink_to(names_server)  # so that its command names the folder, and whoever ends servers finds it
         names = {
             "HOME": str(folder),
@@ -111,3 +116,12 @@ def _running(owner: str, folder: Path, port: int, *command: str, **names: str) -
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _main(kind: str, *command: str) -> int:
+    with serving(kind) as address:
+        return subprocess.run(command, env={**os.environ, **({variable(kind): address} if address else {})}).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:]))
