@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -39,6 +39,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from reconcile.databases.clock import now
 from reconcile.databases.database import Database
+from reconcile.emitting.taking import Emitted, Taking
 from reconcile.outbox.among import among, slices
 from reconcile.outbox.clearing import clear_by_key
 from reconcile.outbox.model import Outbox, Route
@@ -71,18 +72,8 @@ class Spread:
         return not self.taken and not self.made
 
 
-class Source(Protocol):
-    """Where events come from beside the table: it takes some in the fan-out's transaction, and adds them to what is kept."""
-
-    def waits(self, connection: Connection) -> bool:
-        """Whether there is anything to take."""
-
-    def take(self, connection: Connection, after: int, limit: int) -> int:
-        """Move at most so many into the kept events, numbered from `after` + 1 on without gaps; how many it were."""
-
-
 class Fanout:
-    """The fan-out of one outbox. `more`: further sources of events."""
+    """The fan-out of one outbox. `emitted`: what capture wrote for tables whose code nobody touches."""
 
     def __init__(
         self,
@@ -90,13 +81,13 @@ class Fanout:
         outbox: Outbox,
         shape: Shape,
         *,
-        more: Sequence[Source] = (),
+        emitted: Taking | None = None,
         largest: int = LARGEST,
         room: int = _BYTES,
         most: int = _SPREAD,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._database, self._outbox, self._shape, self._more = database, outbox, shape, more
+        self._database, self._outbox, self._shape, self._emitted = database, outbox, shape, emitted
         self._largest, self._room, self._most, self._size, self._clock = largest, room, most, min(largest, 100), clock
         self._primary = _has_primary_key(database, outbox.table)
 
@@ -119,7 +110,7 @@ class Fanout:
         """A look that locks nothing: most are for nothing."""
         waiting = select(literal(1)).select_from(self._shape.table).where(self._shape.waiting).limit(1)
         with self._database.reading() as connection:
-            if connection.execute(waiting).first() or any(source.waits(connection) for source in self._more):
+            if connection.execute(waiting).first() or (self._emitted and self._emitted.waiting(connection)):
                 return True
             cursors = _cursors(connection)
         return any(cursors.get(route.name, -1) < cursors[ALL] for route in self._outbox.sinks)
@@ -136,8 +127,7 @@ class Fanout:
             if route.name not in cursors:
                 cursors[route.name] = self._begin(connection, route, through)
         taken = self._take(connection, through)
-        for source in self._more:
-            taken += source.take(connection, through + taken, self._largest)
+        taken += self._take_emitted(connection, through + taken)
         self._advance(connection, ALL, through + taken)
         kinds: dict[tuple[int, int], list[str]] = {}
         made = sum(self._deliver(connection, route, cursors[route.name], through + taken, kinds) for route in self._outbox.sinks)
@@ -165,6 +155,13 @@ class Fanout:
         self._clear(connection, rows)
         return len(rows)
 
+    def _take_emitted(self, connection: Connection, through: int) -> int:
+        found = self._emitted.take(connection, self._size, self._room) if self._emitted else ()
+        if found:
+            rows = [_row(each, through + place) for place, each in enumerate(found, 1)]
+            connection.execute(insert(EVENT).values(taken_at=now(self._database)), rows)
+        return len(found)
+
     def _choose(self, connection: Connection) -> list[Row]:
         """The oldest rows that wait, by what names them: as many as there is room for, and at least one."""
         shape = self._shape
@@ -187,7 +184,9 @@ class Fanout:
 
     def _keep(self, connection: Connection, here: ColumnElement[bool], through: int) -> int:
         shape, parts = self._shape, self._shape.parts
-        number = literal_column(str(through)) + func.row_number().over(order_by=[shape.order, *shape.identity])
+        number: ColumnElement[int] = literal_column(str(through)) + func.row_number().over(
+            order_by=[shape.order, *shape.identity]
+        )
         payload = parts["payload"]
         values: Mapping[str, ColumnElement[Any]] = {
             "sequence": number,
@@ -255,7 +254,7 @@ def _take_up(database: Database, connection: Connection, sink: str, news: Subque
     """In the order in which those who settle lock, so that the two never wait for each other crosswise."""
     order = news.c.lane.collate("C") if connection.dialect.name == "postgresql" else news.c.lane
     instant = connection.execute(select(now(database))).scalar_one()
-    values = {
+    values: dict[str, ColumnElement[Any]] = {
         **{"sink": literal(sink), "key": news.c.lane, "version": func.count()},
         **{"due_at": literal(instant), "state": literal(WAITING)},
         **dict.fromkeys(("sent", "attempts", "deaths", "lease_until"), literal(0)),
@@ -271,6 +270,11 @@ def _take_up(database: Database, connection: Connection, sink: str, news: Subque
 
 
 _INSERTS: Mapping[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert, "mysql": mysql.insert}
+
+
+def _row(found: Emitted, sequence: int) -> dict[str, Any]:
+    said = {name: getattr(found, name) for name in ("type", "key", "payload", "content_type", "at")}
+    return {**said, "sequence": sequence, "event_id": found.id, "size": len(found.payload)}
 
 
 def _has_primary_key(database: Database, table: str) -> bool:

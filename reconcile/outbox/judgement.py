@@ -21,10 +21,11 @@ class Course:
     aside: list[Dead] = field(default_factory=list)
     fate: Fate | None = None
     over: bool = False
+    empty: bool = False
 
     @property
     def turn(self) -> Turn:
-        return Turn(self.lane, tuple(self.sent), tuple(self.aside), self.fate)
+        return Turn(self.lane, tuple(self.sent), tuple(self.aside), self.fate, self.empty)
 
     @property
     def attempts(self) -> int:
@@ -40,10 +41,6 @@ class Course:
             self._stop(sequence, outcome, patience, draw, counts)
             if self.over:
                 return
-
-    def void(self, sequence: int) -> None:
-        """There was nothing to send."""
-        self.sent.append(sequence)
 
     def put_off(self, why: str) -> None:
         """Not sent, by no fault of its own."""

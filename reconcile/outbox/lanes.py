@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, literal, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, literal, select, update
 
 from reconcile.databases.clock import now
 from reconcile.databases.database import Database
@@ -50,13 +50,14 @@ class Dead:
 class Turn:
     """How far a claimed lane got: what need not be sent again, what was set aside, and what becomes of the delivery after those.
 
-    Without a fate the lane goes on at once, or is done if nothing is left of it.
+    Without a fate the lane goes on at once, or is done if nothing is left of it. `empty`: it had no deliveries at all.
     """
 
     lane: Lane
     sent: tuple[int, ...] = ()
     aside: tuple[Dead, ...] = ()
     fate: Fate | None = None
+    empty: bool = False
 
 
 def is_due(database: Database, connection: Connection, sink: str) -> bool:
@@ -113,8 +114,7 @@ def _lock(connection: Connection, sink: str, turns: Sequence[Turn]) -> dict[str,
 def _left(turn: Turn, version: int, sent: int, claimed: int, instant: int) -> dict[str, Any] | None:
     """The lane as it is from now on; None if nothing is left of it."""
     moved = len(turn.sent) + len(turn.aside)
-    found_nothing = not moved and turn.fate is None and version == claimed
-    if turn.fate is None and (sent + moved >= version or found_nothing):
+    if turn.fate is None and (sent + moved >= version or (turn.empty and version == claimed)):
         return None
     row = {"of": turn.lane.key, "moved": moved, "due": instant, "error": None, "state": WAITING, "attempts": 0}
     fate = turn.fate
@@ -158,9 +158,3 @@ def _free(connection: Connection, sink: str, rows: list[dict[str, Any]]) -> None
     if rows:
         here = and_(LANE.c.sink == literal(sink), LANE.c.key == bindparam("of"))
         connection.execute(update(LANE).where(here).values(**_FREED), sorted(rows, key=lambda row: row["of"]))
-
-
-def next_due(connection: Connection, sink: str) -> int | None:
-    """When the first lane that is not a dead letter is due, in µs on the database's clock; None if nothing waits."""
-    soonest = select(func.min(LANE.c.due_at)).where(LANE.c.sink == sink, LANE.c.due_at < NEVER)
-    return connection.execute(soonest).scalar()

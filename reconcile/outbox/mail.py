@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, null, select
 
-from reconcile.emitting.taking import UNMAPPED, Emitted, Unmappable
+from reconcile.emitting.taking import UNMAPPED, Taking, Unmappable
 from reconcile.outbox.among import among
 from reconcile.outbox.lanes import Lane
 from reconcile.outbox.tables import DELIVERY, EVENT
 from reconcile.sinks.event import Event
 
-SMALL = 8 * 1024  # bytes of a payload that comes along at once
-_SEVERAL = 32  # deliveries of a lane that are read together with those of others
-FROM_ONE = 200  # deliveries of one lane that are read at most: then it is another's turn
+SMALL = 4 * 1024  # bytes of a payload that comes along at once
+_SEVERAL = 16  # deliveries of a lane that are read together with those of others
+_MOST = 4000  # deliveries that are read at once where some lanes have many, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +39,19 @@ class Letter:
     void: bool = False
 
 
-class Again(Protocol):
-    """Asks once more for an event that could not be mapped when it was taken over (`emitting.taking`)."""
-
-    def again(self, connection: Connection, payload: bytes) -> Emitted | Unmappable | None: ...
-
-
-def fetch(connection: Connection, sink: str, lanes: Sequence[Lane], source: str, again: Again | None) -> dict[str, list[Letter]]:
+def fetch(
+    connection: Connection, sink: str, lanes: Sequence[Lane], source: str, emitted: Taking | None
+) -> dict[str, list[Letter]]:
     """By lane, its next deliveries in order."""
     found: dict[str, list[Letter]] = {lane.key: [] for lane in lanes}
     few = [lane.key for lane in lanes if lane.waiting <= _SEVERAL]
-    wanted = [(here, None) for here in among(connection, DELIVERY.c.lane, few)]
-    wanted += [(DELIVERY.c.lane == lane.key, FROM_ONE) for lane in lanes if lane.waiting > _SEVERAL]
+    wanted: list[tuple[ColumnElement[bool], int | None]] = [(here, None) for here in among(connection, DELIVERY.c.lane, few)]
+    share = max(_SEVERAL, _MOST // max(1, len(lanes)))
+    wanted += [(DELIVERY.c.lane == lane.key, share) for lane in lanes if lane.waiting > _SEVERAL]
     for here, limit in wanted:
         for row in connection.execute(_next(sink, here).limit(limit)):
             found[row.lane].append(_letter(row, source))
-    return {key: [_asked(connection, letter, again) for letter in letters] for key, letters in found.items()}
+    return {key: [_asked(connection, letter, emitted) for letter in letters] for key, letters in found.items()}
 
 
 def payloads(connection: Connection, sequences: Sequence[int]) -> dict[int, bytes]:
@@ -111,12 +108,12 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _asked(connection: Connection, letter: Letter, again: Again | None) -> Letter:
+def _asked(connection: Connection, letter: Letter, emitted: Taking | None) -> Letter:
     """What could not be mapped when it was taken over may be able to by now."""
     event = letter.event
     if event.content_type != UNMAPPED:
         return letter
-    found = again.again(connection, event.payload) if again else Unmappable("its mapping is not in the file any more")
+    found = emitted.again(connection, event.payload) if emitted else Unmappable("its mapping is not in the file any more")
     if isinstance(found, Unmappable):
         return Letter(event, letter.size, broken=found.why)
     if found is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -14,10 +16,14 @@ from reconcile.outbox import tables
 from reconcile.outbox.fanout import Fanout
 from reconcile.outbox.init import events_table
 from reconcile.outbox.model import Outbox, Route
+from reconcile.outbox.relay import OutboxRelay
 from reconcile.outbox.shape import look
+from reconcile.relaying.patience import Patience
 from reconcile.sinks.settings import Custom
 
 MOMENT = 1_800_000_000_000_000  # µs: early in 2027
+PATIENCE = Patience(pause=0.01, longest_pause=0.05)  # seconds
+_ENDS = 60.0  # seconds: only ends what hangs
 WRITTEN = events_table("outbox_events", "sqlite")
 
 
@@ -66,6 +72,36 @@ class Office:
         fanout = self.fanout(*routes, **options)
         while not (found := fanout.step()).is_idle:
             assert not found.busy
+
+    @contextmanager
+    def relaying(self, **sinks):
+        """A relay in a thread; `sinks` by name, and what else it takes."""
+        options = {name: sinks.pop(name) for name in ("open_sink", "patience", "draw", "token", "tell") if name in sinks}
+        relay = OutboxRelay(self.plan, **{"open_sink": lambda name, settings: sinks[name], "patience": PATIENCE, **options})
+        stop, broken = threading.Event(), []
+
+        def work():
+            try:
+                relay.run(stop)
+            except BaseException as error:
+                broken.append(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield relay
+        finally:
+            stop.set()
+            thread.join(_ENDS)
+        if broken:
+            raise broken[0]
+
+    def until(self, holds):
+        """Wait for it."""
+        ends = time.monotonic() + _ENDS
+        while not holds():
+            assert time.monotonic() < ends, "it never came"
+            time.sleep(0.01)
 
     def all(self, table, *columns, **where):
         query = select(*(table.c[name] for name in columns)) if columns else select(table)
