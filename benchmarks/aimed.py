@@ -49,7 +49,8 @@ VICTIMS = ("worker", "control", "data", "supervisor", "old", "new", "disk")
 HOLD = 5.0  # seconds that writes may wait
 FULL = 1.2 * HOLD  # seconds that a disk is full: for longer than that
 TAKES = {Step.VERIFY: 0.02, Step.BUMP: 0.03, Step.LIVE: 0.1}  # seconds, about: drawn from; the others none
-_SILENT = 120.0  # seconds
+AGAIN = 8
+_SILENT, _LEASE = 120.0, 60.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Shots:
 
     Attributes:
         within: how many fell into the phase that they were meant for.
+        again: why a cutover did not get so far, and was asked for again.
         unowned: by victim, the longest time without a write that was answered; the time that we kept it from working is in it.
         wrong: what must not be.
     """
@@ -78,6 +80,7 @@ class Shots:
     within: int = 0
     ends: Counter[str] = field(default_factory=Counter)
     unowned: dict[str, float] = field(default_factory=dict)
+    again: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
@@ -85,6 +88,7 @@ class Shots:
         return [
             f"{self.count} points, {self.within} within the phase they were meant for; {dict(self.ends)}",
             f"longest without a write that was answered, by who was harmed: {unowned}",
+            f"asked for again, {len(self.again)} times: {dict(Counter(self.again))}",
             *self.wrong,
         ]
 
@@ -165,12 +169,20 @@ class Range:
             back = self._cutting.owners()[0] == "new"
             if left[back]:
                 await self.shoot(point := left[back].pop())
+                await self._arrives()
                 tell(f"{self.shots.count} {point}: {self.shots.ends} {self.shots.wrong[-1:]}")
             else:
                 await self._go_over(back)
 
     async def shoot(self, point: Point) -> None:
-        """One cutover with harm in it, and what is wrong after it."""
+        """One cutover with harm in it, and what is wrong after it. One that does not get so far is asked for again: who was
+        killed before may still be missing."""
+        for _ in range(AGAIN):
+            if await self._shot(point):
+                return
+        self.shots.wrong.append(f"{point}: it does not get there: {self.shots.again[-AGAIN:]}")
+
+    async def _shot(self, point: Point) -> bool:
         began = time.monotonic()
         async with _KEPT_OPEN.get(point.phase, _nothing)(self._cutting) as let_go:
             course = await self._ask(point.back)
@@ -181,13 +193,30 @@ class Range:
                 await self._harm(point, let_go)
             let_go()
             said = await course.end()
-        self._count(point, course, harmed, reached, said)
-        await self._judge(point, began)
+        if reached:
+            self.shots.count += 1
+            self.shots.within += course.ended.get(point.phase, harmed + 1) > harmed
+        else:
+            self.shots.again.append(_brief(said))
+        await self._judge(point, began, reached)
+        return reached
 
     async def _go_over(self, back: bool) -> None:
-        said = await (await self._ask(back)).end()
-        assert said["done"]["effect"] == "live", said
-        await settles(self._cutting)
+        for _ in range(AGAIN):
+            said = await (await self._ask(back)).end()
+            if await settles(self._cutting) == ("old" if back else "new"):
+                return
+            self.shots.again.append(_brief(said))
+        raise AssertionError(f"it does not go over: {self.shots.again}")
+
+    async def _arrives(self) -> None:
+        """A relay that was killed leaves what it had claimed to others for as long as its lease lasts: until that is over."""
+        shops = self._cutting.old, self._cutting.new
+        owner, other = shops if self._cutting.owners()[0] == "old" else reversed(shops)
+        kept = owner.kept().keys()
+        async with asyncio.timeout(_LEASE):
+            while not kept <= other.kept().keys():
+                await asyncio.sleep(0.2)
 
     async def _ask(self, back: bool) -> Course:
         if not back:
@@ -202,15 +231,7 @@ class Range:
             let_go()
             await asyncio.sleep(FULL)
 
-    def _count(self, point: Point, course: Course, harmed: float, reached: bool, said: Head) -> None:
-        shots = self.shots
-        shots.count += 1
-        shots.within += reached and course.ended.get(point.phase, harmed + 1) > harmed
-        done = said.get("done", {})
-        if not reached or "error" in said:
-            shots.wrong.append(f"{point}: {said.get('error')} {done.get('effect')} {done.get('objections')} {done.get('why')}")
-
-    async def _judge(self, point: Point, began: float) -> None:
+    async def _judge(self, point: Point, began: float, counts: bool) -> None:
         try:
             owner = await settles(self._cutting)
             gap = self._ledger.longest_pause(began, time.monotonic())
@@ -222,7 +243,14 @@ class Range:
         self.shots.ends["moved" if (owner == "old") is point.back else "taken back"] += 1
         if set(found.values()) != {owner}:
             self.shots.wrong.append(f"{point}: {owner} answers, and {found}")
-        self.shots.unowned[point.victim] = max(gap, self.shots.unowned.get(point.victim, 0.0))
+        if counts:
+            self.shots.unowned[point.victim] = max(gap, self.shots.unowned.get(point.victim, 0.0))
+
+
+def _brief(said: Head) -> str:
+    """Why nothing came of it."""
+    done = said.get("done", {})
+    return "; ".join(done.get("objections", ())) or done.get("why") or str(said.get("error") or said)
 
 
 def voices(cutting: Cutting) -> dict[str, str]:
@@ -269,16 +297,25 @@ async def _nothing(cutting: Cutting) -> AsyncIterator[Callable[[], None]]:
 
 @asynccontextmanager
 async def _stopped(cutting: Cutting, name: str) -> AsyncIterator[Callable[[], None]]:
-    pid = send(cutting, name, signal.SIGSTOP)
+    """From the moment on in which the record is opened: before it, a cutover that would have to wait is not begun."""
+    stopping = asyncio.create_task(_stop_when_it_begins(cutting, name))
 
     def let_go() -> None:
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
+            if stopping.done() and not stopping.cancelled():
+                os.kill(stopping.result(), signal.SIGCONT)
+        stopping.cancel()
 
     try:
         yield let_go
     finally:
         let_go()
+
+
+async def _stop_when_it_begins(cutting: Cutting, name: str) -> int:
+    while cutting.record.move is None:
+        await asyncio.sleep(0.001)
+    return send(cutting, name, signal.SIGSTOP)
 
 
 @asynccontextmanager

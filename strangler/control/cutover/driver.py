@@ -141,7 +141,18 @@ class Course:
         said = self._sides.prepare(self._hands.clock() + PREPARING)
         if not said.ok:
             raise Refusal("\n".join(said.words))
+        self._follow()
         return f"{said.keys:,} keys compared while nobody waits"
+
+    def _follow(self) -> None:
+        """What is written now has to arrive within the time that writes would wait for it."""
+        until, marker = self._hands.clock() + self._move.hold, self._sides.mark()
+        while left := self._sides.waits_for(marker):
+            if self._hands.clock() >= until or not self._hands.pause(LOOK):
+                raise Refusal(
+                    f"{left} changes were on their way for longer than writes may wait ({self._move.hold:g} s, --hold): does the "
+                    "relay run? `strangler data status`"
+                )
 
     def _open(self) -> str:
         """In the turn of those who write the file: it is still what was looked at."""

@@ -125,6 +125,12 @@ class TestRefusals:
         done = cutover(type(order())("other", "anna"), run.hands)
         assert "`strangler flip` is what moves it" in done.objections[0]
 
+    def test_a_relay_that_is_too_late_for_the_hold(self, run: Run) -> None:
+        run.on_the_way = [3]
+        assert "3 changes were on their way for longer than writes may wait (2 s, --hold)" in self.refused(run, hold=2.0)
+        run.on_the_way = [3, 2, 0]
+        assert cutover(order(), run.hands).effect is Effect.DONE
+
     def test_somebody_else_is_at_it(self, run: Run) -> None:
         with run.again().hands.alone(), pytest.raises(Refusal, match="another cutover is under way"):
             cutover(order(), run.hands)
