@@ -6,9 +6,13 @@ from sqlalchemy import Connection, delete, select
 
 from reconcile.databases.clock import now
 from reconcile.databases.database import Database
+from reconcile.mapping.model import Plan
 from reconcile.outbox.among import among
+from reconcile.outbox.init import outbox_of
 from reconcile.outbox.model import Outbox
-from reconcile.outbox.tables import ALL, DELIVERY, EVENT, FANOUT, LET_GO
+from reconcile.outbox.place import place
+from reconcile.outbox.tables import ALL, DELIVERY, EVENT, FANOUT, LANE, LET_GO, SINK
+from strangler.core.errors import UsageError
 
 _AT_ONCE = 1000  # events in one short transaction
 _LETTERS = 180 * 86_400_000_000  # µs that is kept which dead letters were let go, and why
@@ -29,6 +33,19 @@ def prune(database: Database, outbox: Outbox, *, keep: float | None = None) -> i
                 return found
             low = seen[-1]
             found += _forget(connection, seen)
+
+
+def forget_sink(plan: Plan, sink: str) -> int:
+    """Forget a sink that is not in the file any more, and what it waited for; how many events that were."""
+    if any(route.name == sink for route in outbox_of(plan).sinks):
+        raise UsageError(f"{sink} is one of the sinks in {plan.file}: take it out there first, where relays run too")
+    with place(plan) as database, database.writing() as connection:
+        if connection.execute(delete(FANOUT).where(FANOUT.c.name == sink, FANOUT.c.name != ALL)).rowcount == 0:
+            raise UsageError(f"no relay has ever known a sink {sink!r} here: see `outbox status`")
+        found = connection.execute(delete(DELIVERY).where(DELIVERY.c.sink == sink)).rowcount
+        for name in (LANE.c.sink, SINK.c.name):
+            connection.execute(delete(name.table).where(name == sink))
+    return found
 
 
 def _look(database: Database, connection: Connection, outbox: Outbox, low: int, age: int) -> list[int]:

@@ -114,8 +114,9 @@ class OutboxRelay:
         while not ends.is_set():
             began = self._clock()
             try:
-                ready = fanout = fanout or await asyncio.to_thread(self._opened, database)
-                found = await asyncio.to_thread(outlast, ready.step)
+                if fanout is None:
+                    fanout = await asyncio.to_thread(self._opened, database)
+                found = await asyncio.to_thread(outlast, fanout.step)
                 self._trouble, troubles = "", 0
             except StranglerError as error:
                 fanout, troubles, self._trouble = None, troubles + 1, str(error)
