@@ -3,7 +3,7 @@ it was as claimed. A later feature adds its chapter here."""
 
 from __future__ import annotations
 
-from strangler.demo import climbing, opening, proof, tables
+from strangler.demo import climbing, cutting, differences, opening, tables
 from strangler.demo.story import Chapter
 
 CHAPTERS: tuple[tuple[str, Chapter], ...] = (
@@ -11,14 +11,16 @@ CHAPTERS: tuple[tuple[str, Chapter], ...] = (
     ("One description of the data copies it, and proves that it arrived", tables.copied),
     ("The proxy goes in front: nothing changes, and nothing moves without evidence", opening.in_front),
     ("People go on shopping; modern gets copies, and its answers are compared", opening.shopping),
-    ("What differs, and why", proof.named),
-    ("What differs does not climb", proof.refused),
+    ("What differs, and why", differences.named),
+    ("What differs does not climb", differences.refused),
     ("What agrees climbs: a quarter of the people", climbing.a_quarter),
     ("Every decision can be explained", climbing.explained),
     ("A faulty build is deployed, and nobody has to notice", climbing.a_faulty_build),
     ("The fault is mended: up again, to the top", climbing.to_the_top),
     ("Another route has climbed by itself meanwhile", climbing.by_itself),
     ("The journal has it all", climbing.the_journal),
-    ("Meanwhile the old database moved on, and the comparison notices", tables.moved_on),
+    ("Somebody changes the new database by hand, and the comparison notices", tables.tampered_with),
+    ("The writes go over, and who owns their data, while people order", cutting.there),
+    ("And they come home, the same way", cutting.home),
     ("What went where", opening.the_end),
 )

@@ -6,7 +6,7 @@ import time
 
 from strangler.core.errors import Refusal
 from strangler.core.explain import explain
-from strangler.core.flip import Place
+from strangler.core.flip import Flip, Place
 from strangler.core.model import Stage
 from strangler.core.request import Request
 from strangler.core.units import Share, format_percent
@@ -96,7 +96,7 @@ async def the_journal(story: Story) -> None:
 
 async def _flip(story: Story, to: Place) -> None:
     """Wait for the evidence, then flip."""
-    await story.evidence(ROUTE, to)
+    await story.evidence([Flip(ROUTE, story.place(ROUTE), to)], lambda: story.see_products(GUESTS))
     weight = ("--weight", format_percent(to.weight)) if to.stage is Stage.CANARY else ()
     ended = await story.command("flip", ROUTE, str(to.stage), *weight)
     story.screen.check(f"{ROUTE} stands at {to}: the guard let it", ended.code == 0 and story.place(ROUTE) == to)

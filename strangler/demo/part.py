@@ -8,6 +8,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from strangler.core.errors import UnreachableError
 
@@ -78,13 +79,13 @@ class Part:
         return text.decode()
 
 
-async def start(name: str, *arguments: str, environ: Mapping[str, str], ready: str = "") -> Part:
-    """Run ``python -m ARGUMENTS``; with `ready`, wait until a line with that text comes.
+async def start(name: str, *arguments: str, environ: Mapping[str, str], ready: str = "", folder: Path | None = None) -> Part:
+    """Run ``python -m ARGUMENTS``, in a folder; with `ready`, wait until a line with that text comes.
 
     Raises UnreachableError with what it said if it ends first, or does not get ready in time.
     """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", *arguments, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=dict(environ)
+        sys.executable, "-m", *arguments, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=dict(environ), cwd=folder
     )
     part = Part(name, process)
     try:
@@ -96,9 +97,9 @@ async def start(name: str, *arguments: str, environ: Mapping[str, str], ready: s
     return part
 
 
-async def run(name: str, *arguments: str, environ: Mapping[str, str]) -> Ended:
+async def run(name: str, *arguments: str, environ: Mapping[str, str], folder: Path | None = None) -> Ended:
     """Run ``python -m ARGUMENTS`` to its end."""
-    part = await start(name, *arguments, environ=environ)
+    part = await start(name, *arguments, environ=environ, folder=folder)
     try:
         output = await part.output()
     finally:

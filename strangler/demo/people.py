@@ -11,7 +11,11 @@ import httpx
 MODERN_HEADER = "x-build"  # the modern shop says which build answered; the legacy shop has never heard of builds
 AT_ONCE = 8  # people who wait for an answer at the same time
 PRODUCTS = (1, 2, 3, 4, 5, 7, 8, 9)  # that are still sold
+ORDERS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 11)  # of long ago
+CUSTOMERS = (1, 2, 3, 4, 5)  # who may buy
 SEARCHES = ("tea", "cafe", "wooden", "kettle")
+
+_OF_A_CUSTOMER = (("/api/orders?customer=", "&"), ("/api/customers/", "?"))
 
 _visits = count()
 
@@ -32,6 +36,15 @@ async def see_products(url: str, people: Iterable[str]) -> frozenset[str]:
 async def see_pictures(url: str, people: Iterable[str]) -> frozenset[str]:
     """The same for pictures of products."""
     return await _ask(url, ((person, f"/images/{_product(visit)}.png?visit={visit}") for person, visit in _numbered(people)))
+
+
+async def see_orders(url: str, people: Iterable[str]) -> frozenset[str]:
+    """The same for orders, lists of them, and customers."""
+    paths = (
+        *(f"/api/orders/{order}?" for order in ORDERS),
+        *(f"{path}{customer}{more}" for customer in CUSTOMERS for path, more in _OF_A_CUSTOMER),
+    )
+    return await _ask(url, ((person, f"{paths[visit % len(paths)]}visit={visit}") for person, visit in _numbered(people)))
 
 
 async def look_around(url: str, people: Iterable[str]) -> frozenset[str]:

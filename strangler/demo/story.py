@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -16,7 +16,9 @@ from strangler.core.guard.verdict import Verdict
 from strangler.core.model import Config
 from strangler.demo import part, people
 from strangler.demo.balancer import Balancer
+from strangler.demo.buyers import Buyers
 from strangler.demo.part import Ended, Part
+from strangler.demo.proof import LEDGER
 from strangler.demo.screen import Screen, routes_table
 from strangler.demo.tally import Tally
 from strangler.demo.workspace import Workspace
@@ -26,6 +28,8 @@ GUESTS = CROWD[:60]
 LOOK_SECONDS = 0.25
 PATIENCE = 240.0  # seconds that anything may take on a machine that has a lot to do
 NARROW = 96  # columns that commands have at least
+
+Visit = Callable[[], Awaitable[object]]
 
 
 @dataclass(slots=True)
@@ -40,9 +44,11 @@ class Story:
     balancer: Balancer = field(default_factory=Balancer)
     first_quarter: frozenset[str] = frozenset()
     tally: Tally = field(init=False)
+    buyers: Buyers = field(init=False)
 
     def __post_init__(self) -> None:
         self.tally = Tally(self.workspace.access_log)
+        self.buyers = Buyers(self.workspace.folder / LEDGER)
 
     async def start(self, name: str, *arguments: str, ready: str = "") -> Part:
         """Start a part that is stopped when the story ends."""
@@ -54,7 +60,7 @@ class Story:
     async def deploy(self, build: str, planted: str) -> None:
         """Have the new services answer with another build; the one before stops when this one is ready."""
         before = self.parts.get("modern")
-        arguments = ("--port", "0", "--database", self.workspace.modern_database, "--seed-tables", "none")
+        arguments = ("--port", "0", "--database", self.workspace.modern_database, "--seed-tables", "none", "--numbers", "even")
         wrong = ("--build", build, "--planted", planted)
         started = await self.start("modern", "sample_modern", *arguments, *wrong, ready="ready on")
         self.balancer.to = ("127.0.0.1", int(started.ready.rpartition(":")[2]))
@@ -67,7 +73,7 @@ class Story:
         environ = {**self.workspace.environ(), "COLUMNS": str(max(self.screen.console.width - 6, NARROW))}
         if self.screen.console.is_terminal and not self.screen.console.no_color:
             environ["FORCE_COLOR"] = "1"
-        ended = await part.run("strangler", "strangler", *words, environ=environ)
+        ended = await part.run("strangler", "strangler", *words, environ=environ, folder=self.workspace.folder)
         if show or ended.code:
             self.screen.output(ended.output)
         if ended.complaints != part.SILENCE:
@@ -97,17 +103,17 @@ class Story:
                 await asyncio.sleep(LOOK_SECONDS)
         return held
 
-    async def evidence(self, name: str, after: Place) -> None:
-        """Have people come until the guard lets a route pass, or nobody waits any longer: then the flip says what is missing."""
-        flip = Flip(name, self.place(name), after)
+    async def evidence(self, flips: Sequence[Flip], visit: Visit) -> None:
+        """Have people come until the guard lets it pass, or nobody waits any longer: then who asks is told what is missing."""
         deadline, told = time.monotonic() + PATIENCE, False
         while time.monotonic() < deadline:
-            await self.see_products(GUESTS)
-            judgement = (await asyncio.to_thread(judgements, self.config(), [flip]))[name]
-            if judgement.verdict is Verdict.PASS:
+            await visit()
+            found = await asyncio.to_thread(judgements, self.config(), flips)
+            if all(judgement.verdict is Verdict.PASS for judgement in found.values()):
                 return
-            if judgement.unmet and not told:
-                self.screen.say(f"the guard wants more for {after}: {judgement.unmet[0].condition}: {judgement.unmet[0].words}")
+            unmet = [unmet for judgement in found.values() for unmet in judgement.unmet]
+            if unmet and not told:
+                self.screen.say(f"the guard wants more for {flips[0].after}: {unmet[0].condition}: {unmet[0].words}")
                 told = True
             await asyncio.sleep(LOOK_SECONDS)
 
