@@ -8,6 +8,7 @@ import click
 
 from reconcile.cli import looking, moving
 from reconcile.cli.capture import capture
+from reconcile.cli.outbox import outbox
 from reconcile.cli.relaying import dead, relay, resume, status
 from reconcile.cli.repairing import repair
 from strangler.core.errors import ConfigError, StranglerError, UsageError
@@ -27,7 +28,7 @@ for _command in _COMMANDS:
     data.add_command(_command)
 
 
-@click.group(name="reconcile", commands=data.commands, help=data.help)
+@click.group(name="reconcile", commands={**data.commands, outbox.name or "": outbox}, help=data.help)
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.pass_context
 def command(context: click.Context, debug: bool) -> None:

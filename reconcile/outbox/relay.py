@@ -79,6 +79,11 @@ class OutboxRelay:
             with suppress(DatabaseError):
                 self._note(database)  # what the last second brought
 
+    def stuck(self, tries: int) -> dict[str, str]:
+        """Sinks that have taken nothing so many times in a row, or cannot even be opened, and why."""
+        away = {name: each.health.why for name, each in self._couriers.items() if each.health.pauses >= tries}
+        return away | dict(self._broken)
+
     async def _run(self, database: Database, stop: Event) -> None:
         async with asyncio.TaskGroup() as group:
             ends = asyncio.Event()

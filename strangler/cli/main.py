@@ -28,6 +28,7 @@ COMMANDS = {
     "diffs": ("diffs", "Say how often the two sides agree, what they differ in, and why."),
     "progress": ("progress", "Show how far the migration is, and what was retired."),
     "schema": ("schema", "Print the JSON Schema of routes.yaml, for editors."),
+    "outbox": ("outbox", "Events: their table, their delivery to every sink, and what could not be delivered."),
     "data": ("data", "Mappings: check, backfill, apply and reconcile the two databases."),
 }
 

@@ -1,0 +1,5 @@
+"""`strangler outbox`: the commands of `reconcile`, mounted."""
+
+from reconcile.cli.outbox import outbox as command
+
+__all__ = ["command"]
