@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 import ssl
 import time
@@ -22,12 +21,12 @@ from reconcile.sinks.parcel import Parcel
 from reconcile.sinks.sink import Delivered, Failed, Outcome, Refused, Unavailable
 
 _CONNECT = 5.0  # seconds that a connection may take, if an answer may take longer
-_IDLE = 2.0  # seconds: shorter than servers keep an idle connection, lest it is closed under a request
+_IDLE = 2.0  # seconds: shorter than servers keep an idle connection, lest they close it under a request
 _READ = 64 << 10  # bytes of an answer that are read so that its connection can be used again
 _SHOWN = 200  # characters of an answer that an error repeats
 _LONGEST_WAIT = 3600.0  # seconds, whatever Retry-After says
 
-logging.getLogger("httpx").setLevel(logging.WARNING)  # it would write down every URL
+_OWN = {"user-agent": "strangler", "accept": "*/*", "accept-encoding": "identity"}
 
 # What a status that is no success means: see README, "Sinks".
 _UNFIT = frozenset({400, 406, 411, 413, 414, 415, 416, 422, 431, 451})
@@ -49,15 +48,10 @@ class HttpSink:
         self._now, self._url, self._timeout = now, httpx.URL(told.url), told.timeout
         self._keys = signing.keys(told.secret)
         self._pack = _structured if told.mode == "structured" else _binary
-        self._headers = _checked(told.headers)
+        self._headers = {**_OWN, **_authorization(told.url), **_checked(told.headers)}
         self._secrets = _secrets(told)
-        self._client = httpx.AsyncClient(
-            transport=Connecting(self._url, _trusted(told.ca), _IDLE),
-            timeout=httpx.Timeout(told.timeout, connect=min(_CONNECT, told.timeout / 2), pool=None),
-            follow_redirects=False,
-            trust_env=False,
-            headers={"user-agent": "strangler", "accept-encoding": "identity"},
-        )
+        self._connections = Connecting(self._url, _trusted(told.ca), _IDLE)
+        self._patience = httpx.Timeout(told.timeout, connect=min(_CONNECT, told.timeout / 2), pool=None).as_dict()
 
     async def send(self, events: Sequence[Event]) -> Sequence[Outcome]:
         parcel = Parcel(events, self._pack)
@@ -66,7 +60,7 @@ class HttpSink:
         return parcel.outcomes(Failed("it was not sent"))
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._connections.close()
 
     async def _deliver(self, event: Event, headers: dict[str, str], body: bytes) -> Outcome:
         signed = signing.headers(self._keys, event.id, int(self._now()), body)
@@ -84,11 +78,11 @@ class HttpSink:
             return Failed(f"{self._url.host} gave no answer: {self._masked(str(error)) or type(error).__name__}")
 
     async def _post(self, headers: dict[str, str], body: bytes) -> Outcome:
-        async with self._client.stream("POST", self._url, headers=headers, content=body) as answer:
-            said = await _beginning(answer)
-            if answer.is_success:
-                return Delivered()
-            return _judge(answer, f"{self._url.host} answered {answer.status_code}{self._shown(said)}", self._now())
+        request = httpx.Request("POST", self._url, headers=headers, content=body, extensions={"timeout": self._patience})
+        answer, said = await self._connections.ask(request, _READ)
+        if answer.is_success:
+            return Delivered()
+        return _judge(answer, f"{self._url.host} answered {answer.status_code}{self._shown(said)}", self._now())
 
     def _shown(self, said: bytes) -> str:
         """The beginning of what was answered, on one line; an answer may repeat what it was sent, so nothing secret."""
@@ -107,6 +101,15 @@ def _structured(event: Event) -> tuple[dict[str, str], bytes]:
 
 def _binary(event: Event) -> tuple[dict[str, str], bytes]:
     return cloudevents.in_headers(event), event.payload
+
+
+def _authorization(address: str) -> dict[str, str]:
+    """What the name and password of an address say (RFC 7617)."""
+    url = urlsplit(address)
+    if url.username is None:
+        return {}
+    said = f"{unquote(url.username)}:{unquote(url.password or '')}"
+    return {"authorization": f"Basic {b64encode(said.encode()).decode()}"}
 
 
 def _checked(headers: Mapping[str, str]) -> dict[str, str]:
@@ -129,20 +132,10 @@ def _trusted(ca: str | None) -> ssl.SSLContext:
 def _secrets(told: settings.Http) -> tuple[str, ...]:
     """What must not be shown: the address but for its host, headers, and what signs; longest first."""
     url = urlsplit(told.url)
-    name, password = unquote(url.username or ""), unquote(url.password or "")
-    found = {url.path, url.query, url.password, password, b64encode(f"{name}:{password}".encode()).decode()}
-    found |= {word for value in (told.secret, *told.headers.values()) for word in (value, *value.split())}
+    found = {url.path, url.query, url.password, unquote(url.password or "")}
+    shown = (told.secret, *_authorization(told.url).values(), *told.headers.values())
+    found |= {word for value in shown for word in (value, *value.split())}
     return tuple(sorted((secret for secret in found if secret and len(secret) > 3), key=len, reverse=True))
-
-
-async def _beginning(answer: httpx.Response) -> bytes:
-    """The first bytes of an answer. A longer one is left unread, and its connection closed."""
-    said = b""
-    async for part in answer.aiter_raw():
-        said += part
-        if len(said) > _READ:
-            break
-    return said
 
 
 def _judge(answer: httpx.Response, why: str, now: float) -> Outcome:
