@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from strangler.control import sums
@@ -12,9 +12,10 @@ from strangler.control.tally import BUCKETS
 from strangler.core.guard.latency import Histogram
 from strangler.core.model import Route
 from strangler.core.outcome import Outcome
-from strangler.store.rows import ArmRow, Point, SumRow
+from strangler.store.rows import ArmRow, Point
 from strangler.store.store import Store
 
+WHOLE = 3600.0  # seconds after which all is added up anew: what could not be stored for a while is stored late
 _AGREE = (Outcome.MATCH, Outcome.IGNORED)
 
 
@@ -41,19 +42,54 @@ class Step:
     def requests(self) -> int:
         return self.legacy + self.modern
 
+    def __add__(self, other: Step) -> Step:
+        """The same time on another route. How long answers took says nothing across routes."""
+        return Step(
+            self.at,
+            self.agreed + other.agreed,
+            self.compared + other.compared,
+            self.legacy + other.legacy,
+            self.modern + other.modern,
+        )
+
 
 def of_route(store: Store, route: Route, since: float, step: float, now: float) -> tuple[Step, ...]:
     """One route from `since` to `now` (seconds since 1970), in steps of so many seconds; empty ones are there, too."""
-    rows = (row for row in store.sums(SERVED, BUCKETS, step, since) if row.route == route.name)
-    served = _served(rows, {route.name: route.modern})
-    latency = _latency(store.arms(route.name, since), step)
-    return _steps(store.series(route.name, since, step), served, latency, since, step, now)
+    rows = store.arms(route.name, since // step * step)
+    points = store.series(route.name, since // step * step, step)
+    return _steps(points, _served(rows, route, step), _latency(rows, step), since, step, now)
 
 
-def of_all(store: Store, routes: Iterable[Route], since: float, step: float, now: float) -> tuple[Step, ...]:
-    """All routes together; without durations, which say nothing across routes."""
-    served = _served(store.sums(SERVED, BUCKETS, step, since), {route.name: route.modern for route in routes})
-    return _steps(store.series(None, since, step), served, {}, since, step, now)
+def together(routes: Iterable[Sequence[Step]]) -> tuple[Step, ...]:
+    """Several routes as one, of the same steps."""
+    return tuple(sum(steps[1:], steps[0]) for steps in zip(*routes, strict=True))
+
+
+class Past:
+    """What was added up before is kept: only what may have changed since is read again. For one thread at a time.
+
+    Args:
+        window, step: how far back, and how long a step is, in seconds.
+    """
+
+    def __init__(self, window: float, step: float) -> None:
+        self._window, self._step = window, step
+        self._kept: dict[str, dict[float, Step]] = {}
+        self._whole_at = 0.0
+
+    def read(self, store: Store, routes: Sequence[Route], now: float) -> Mapping[str, tuple[Step, ...]]:
+        """Every route from so far back until `now` (seconds since 1970)."""
+        if not self._whole_at <= now < self._whole_at + WHOLE:
+            self._kept, self._whole_at = {}, now
+        first = (now - self._window) // self._step * self._step
+        self._kept = {route.name: self._of(store, route, first, now) for route in routes}
+        return {name: tuple(steps[at] for at in sorted(steps)) for name, steps in self._kept.items()}
+
+    def _of(self, store: Store, route: Route, first: float, now: float) -> dict[float, Step]:
+        known = self._kept.get(route.name, {})
+        since = max(first, max(known, default=first) - self._step)
+        fresh = {step.at: step for step in of_route(store, route, since, self._step, now)}
+        return {at: step for at, step in known.items() if at >= first} | fresh
 
 
 _Sides = tuple[float | None, float | None]
@@ -77,19 +113,22 @@ def _steps(
     return tuple(found)
 
 
-def _served(rows: Iterable[SumRow], modern: dict[str, str]) -> dict[float, tuple[int, int]]:
+def _served(rows: Iterable[ArmRow], route: Route, step: float) -> dict[float, tuple[int, int]]:
+    """By step, what legacy and what modern answered."""
     found: dict[float, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for row in rows:
-        legacy, new = found[row.at]
-        by_modern = row.side.removeprefix(SERVED) == modern.get(row.route)
-        found[row.at] = (legacy + row.total * (not by_modern), new + row.total * by_modern)
+        if row.side.startswith(SERVED):
+            at, number = _step(row, step), sum(row.cells[:BUCKETS])
+            legacy, modern = found[at]
+            by_modern = row.side == f"{SERVED}{route.modern}"
+            found[at] = (legacy + number * (not by_modern), modern + number * by_modern)
     return found
 
 
 def _latency(rows: Iterable[ArmRow], step: float) -> dict[float, _Sides]:
     by_step: dict[float, list[ArmRow]] = defaultdict(list)
     for row in rows:
-        by_step[row.minute * 60.0 // step * step].append(row)
+        by_step[_step(row, step)].append(row)
     return {at: _percentiles(some) for at, some in by_step.items()}
 
 
@@ -102,3 +141,7 @@ def _percentiles(rows: list[ArmRow]) -> _Sides:
 
 def _percentile(seen: Histogram) -> float | None:
     return seen.percentile if seen.total else None
+
+
+def _step(row: ArmRow, step: float) -> float:
+    return row.minute * 60.0 // step * step

@@ -232,7 +232,7 @@ def traffic(config: Config, routes: Sequence[Route], now: float) -> dict[str, Tr
     first = (now // 60 - 1) * 60
     try:
         with closing(Store.open(config.store, config.folder, read_only=True)) as store:
-            runs, rows = store.runs(1), store.sums(SERVED, BUCKETS, 60, first)
+            runs, rows = store.runs(1), store.sums(SERVED, BUCKETS, 60, first, [route.name for route in routes])
     except DatabaseError:
         return {}
     if not runs or runs[0].ended is not None or runs[0].started >= now:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
@@ -18,6 +18,7 @@ from strangler.store.rows import ArmRow, CauseRow, CountRow, ExampleRow, NoiseRo
 
 RUNS = select(*(schema.runs.c[name] for name in ("number", "instance", "started", "version", "ended")))
 _HEX = frozenset("0123456789abcdef")
+_AT_ONCE = 500  # names in one question
 _STRATUM = [schema.strata.c[name] for name in Stratum._fields]
 
 
@@ -125,14 +126,18 @@ def arms(connection: Connection, route: str, since: float | None) -> list[ArmRow
     ]
 
 
-def sums(connection: Connection, side: str, cells: int, step: float, since: float | None) -> list[SumRow]:
+def sums(
+    connection: Connection, side: str, cells: int, step: float, since: float | None, routes: Sequence[str] | None
+) -> list[SumRow]:
     table = schema.arms
     minutes = max(int(step // 60), 1)
     columns = (table.c.minute, table.c.route, table.c.stage, table.c.side, table.c.cells)
     query = _since(select(*columns).where(table.c.side.startswith(side, autoescape=True)), table, since)
     totals: dict[tuple[int, str, str, str], int] = defaultdict(int)
-    for minute, route, stage, name, written in connection.execute(query):
-        totals[minute - minute % minutes, route, stage, name] += sum(json.loads(written)[:cells])
+    for some in _some(routes):
+        asked = query if some is None else query.where(table.c.route.in_(some))
+        for minute, route, stage, name, written in connection.execute(asked):
+            totals[minute - minute % minutes, route, stage, name] += sum(json.loads(written)[:cells])
     return [SumRow(at * 60.0, route, stage, name, total) for (at, route, stage, name), total in sorted(totals.items())]
 
 
@@ -187,6 +192,15 @@ def _number(connection: Connection, table: Table, noun: str, id: str) -> int:
         some = ", ".join(row.id for row in found)
         raise UsageError(f"several {noun}s have an id that begins with {id!r}: write more of it ({some})")
     return int(found[0].number)
+
+
+def _some(routes: Sequence[str] | None) -> Iterator[Sequence[str] | None]:
+    """As many at once as any database takes."""
+    if routes is None:
+        yield None
+        return
+    for start in range(0, len(routes), _AT_ONCE):
+        yield routes[start : start + _AT_ONCE]
 
 
 def _only(query: Select[Any], wanted: dict[ColumnElement[Any], Any]) -> Select[Any]:

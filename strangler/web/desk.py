@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,9 @@ from strangler.control.cutover.record import record_of
 from strangler.control.flipping.guard import guard
 from strangler.control.flipping.spool import Spool
 from strangler.control.flipping.world import World
+from strangler.control.history import Past, Step
 from strangler.control.journal import Journal
+from strangler.control.standings import Overview
 from strangler.core.cutover import Record
 from strangler.core.flip import Flip
 from strangler.core.guard.verdict import Judgement
@@ -21,7 +24,12 @@ from strangler.store.store import Store
 from strangler.web.answers import Turned
 from strangler.web.overview import LastLook
 
+History = Mapping[str, tuple[Step, ...]]
 Guard = Callable[[Config, Sequence[Flip]], Mapping[str, Judgement]]
+
+
+HALF_HOUR, HOUR, DAY = 1800.0, 3600.0, 86_400.0  # seconds
+REST = 10.0  # seconds between two looks back
 
 
 class Desk:
@@ -30,7 +38,9 @@ class Desk:
     def __init__(self, control: Control, guard: Guard = guard) -> None:
         self.control, self.guard = control, guard
         self.path = Path(control.settings["path"])
-        self.last_look = LastLook()
+        self.last_look: LastLook[Overview] = LastLook()
+        self.last_progress = LastLook[str](fresh=REST, stale=HOUR)
+        self._past, self._last_past = Past(DAY, HALF_HOUR), LastLook[History](fresh=REST, stale=HOUR)
 
     @property
     def config(self) -> Config:
@@ -49,6 +59,14 @@ class Desk:
             yield store
         finally:
             store.close()
+
+    def past(self) -> History:
+        """How every route went in the last day, in half hours; nothing while that is being added up for the first time."""
+        return self._last_past.latest(self._look_back, dict)
+
+    def _look_back(self) -> History:
+        with self.store() as store:
+            return self._past.read(store, self.config.routes, time.time())
 
     @property
     def world(self) -> World:

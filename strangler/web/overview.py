@@ -1,4 +1,4 @@
-"""Where every route stands, as `strangler status` says it. To find out takes a moment, so one look serves all who ask meanwhile.
+"""What takes a moment to find out, such as where every route stands: one look serves all who ask meanwhile.
 
 Nobody waits for long: who asks gets the last look while the next one is under way, and where there is none that is recent, what
 can be told without it.
@@ -9,54 +9,57 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from threading import Event, Lock, Thread
-
-from strangler.control.standings import Overview
+from typing import Generic, TypeVar
 
 FRESH = 1.0  # seconds
 STALE = 30.0  # seconds, after which it is not told any more
 PATIENCE = 0.05  # seconds that somebody waits for a look: with a dozen routes it takes less
 
-Look = Callable[[], Overview]
+T = TypeVar("T")
 
 
-class LastLook:
-    """The last look. Safe in threads."""
+class LastLook(Generic[T]):
+    """The last look. Safe in threads.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    Args:
+        fresh, stale: seconds in which nobody looks again, and after which it is not told any more.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, fresh: float = FRESH, stale: float = STALE) -> None:
+        self._clock, self._fresh, self._stale = clock, fresh, stale
         self._lock = Lock()
         self._over: Event | None = None  # of the look that is under way
-        self._last: tuple[float, Overview] | None = None
+        self._last: tuple[float, T] | None = None
         self._error: Exception | None = None
 
-    def latest(self, look: Look, meanwhile: Look, patience: float | None = None) -> Overview:
-        """One that is not older than STALE seconds; else what `meanwhile` can tell. Raises what the look has raised.
+    def latest(self, look: Callable[[], T], meanwhile: Callable[[], T], patience: float | None = None) -> T:
+        """One that is not stale; else what `meanwhile` can tell. Raises what the look has raised.
 
         Args:
             patience: seconds; PATIENCE if it is not given.
         """
-        last = self._younger_than(FRESH)
+        last = self._younger_than(self._fresh)
         if last is None:
             over = self._begin(look)
-            last = self._younger_than(STALE)
+            last = self._younger_than(self._stale)
             if last is None and over.wait(PATIENCE if patience is None else patience):
-                last = self._younger_than(STALE)
+                last = self._younger_than(self._stale)
                 if last is None and self._error is not None:
                     raise self._error
         return last or meanwhile()
 
-    def _younger_than(self, seconds: float) -> Overview | None:
+    def _younger_than(self, seconds: float) -> T | None:
         found = self._last
         return found[1] if found is not None and self._clock() - found[0] < seconds else None
 
-    def _begin(self, look: Look) -> Event:
+    def _begin(self, look: Callable[[], T]) -> Event:
         with self._lock:
             if self._over is None:
                 self._over = Event()
                 Thread(target=self._renew, args=(look, self._over), daemon=True).start()
             return self._over
 
-    def _renew(self, look: Look, over: Event) -> None:
+    def _renew(self, look: Callable[[], T], over: Event) -> None:
         last, error = self._last, None
         try:
             last = self._clock(), look()

@@ -75,7 +75,7 @@ def show_history(desk: Desk, asked: Asked) -> Any:
         if name:
             steps = history.of_route(store, found(desk.config, name), since, step, now)
         else:
-            steps = history.of_all(store, desk.config.routes, since, step, now)
+            steps = history.together(history.of_route(store, route, since, step, now) for route in desk.config.routes)
     return {"now": now, "step": step, "steps": [asdict(each) for each in steps]}
 
 

@@ -16,15 +16,13 @@ from strangler.web.pages import charts
 from strangler.web.pages.rendering import segment
 from strangler.web.status import glance, look
 
-STEP, WINDOW = 1800.0, 86_400.0  # seconds
 STAGES = tuple(str(stage) for stage in Stage)
 
 
 def show(desk: Desk, asked: Asked) -> Mapping[str, Any]:
     """What its template is given."""
     seen = latest(desk)
-    with desk.store() as store:
-        steps = history.of_all(store, desk.config.routes, seen.now - WINDOW, STEP, seen.now)
+    steps = history.together(desk.past().values())
     traffic = sum((each.traffic for each in seen.standings if each.traffic is not None), Traffic())
     return {
         "seen": seen,

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from strangler.control import history
 from strangler.control.diffs import Report, report
 from strangler.control.events import events
+from strangler.control.history import Step
 from strangler.control.standings import Overview, Unit, attention, owner_of
 from strangler.core.errors import UsageError
 from strangler.core.figures import moment, share, took
 from strangler.core.flip import members
 from strangler.core.model import Config, Route
-from strangler.store.store import Store
 from strangler.web.answers import Turned
 from strangler.web.desk import Desk
 from strangler.web.endpoint import Asked
@@ -22,7 +21,6 @@ from strangler.web.pages.overview import STAGES, row
 from strangler.web.reading import recorded
 from strangler.web.status import look
 
-STEP, WINDOW = 1800.0, 86_400.0  # seconds
 CAUSES, EVENTS, MOST_CHARTS = 20, 20, 4
 
 
@@ -35,7 +33,7 @@ def show(desk: Desk, asked: Asked) -> Mapping[str, Any]:
     told = events(entries, frozenset(route.name for route in routes))[:EVENTS]
     with desk.store() as store:
         reports = [report(store, route, limit=CAUSES) for route in routes]
-        drawn = [_drawn(store, route, seen.now) for route in routes[:MOST_CHARTS]]
+    past = desk.past()
     return {
         "seen": seen,
         "row": row(unit),
@@ -44,7 +42,7 @@ def show(desk: Desk, asked: Asked) -> Mapping[str, Any]:
         "stages": STAGES,
         "reports": reports,
         "causes": _ranked(reports),
-        "drawn": drawn,
+        "drawn": [_drawn(name, past[name]) for name in [route.name for route in routes][:MOST_CHARTS] if name in past],
         "events": told,
         "incomplete": trouble,
         "owners": {route.name: owner_of(route, seen.record) for route in routes},
@@ -73,12 +71,11 @@ def _ranked(reports: Sequence[Report]) -> list[dict[str, Any]]:
     ]
 
 
-def _drawn(store: Store, route: Route, now: float) -> dict[str, Any]:
+def _drawn(name: str, steps: Sequence[Step]) -> dict[str, Any]:
     """A route's charts, and the steps that they are of."""
-    steps = history.of_route(store, route, now - WINDOW, STEP, now)
     floor, (durations, top) = charts.floor_of(steps), charts.durations(steps)
     return {
-        "route": route.name,
+        "route": name,
         "steps": steps,
         "floor": floor,
         "agreement": charts.agreement(steps, floor) if any(step.compared for step in steps) else None,
@@ -88,5 +85,5 @@ def _drawn(store: Store, route: Route, now: float) -> dict[str, Any]:
     }
 
 
-def _told(step: history.Step) -> str:
+def _told(step: Step) -> str:
     return f"from {moment(step.at)}: {step.requests:,} requests, {share(step.modern, step.requests)} by modern"

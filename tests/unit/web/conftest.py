@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from strangler.web import overview
+from strangler.web.pages import progress
 from tests.unit.cli.stored import HEAD, ROUTES, configured, shown_in_readme
 
 from .given import USERS, Site
@@ -15,6 +16,7 @@ def _alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
     monkeypatch.delenv("STRANGLER_ADMIN_TOKEN", raising=False)
     monkeypatch.setattr(overview, "PATIENCE", 30.0)
+    monkeypatch.setattr(progress, "PATIENCE", 30.0)
 
 
 @pytest.fixture
