@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from strangler.core.data_status import STALE, DataStatus, MappingStatus, encode
+from strangler.core.data_status import STALE, DataStatus, MappingStatus, SinkFigures, encode
+
+Sinks = Mapping[str, SinkFigures]
 
 
 class Noticeboard:
-    """What each file's mappings were last found to be. What is not posted again grows stale on its own, beside the others.
+    """What each file's mappings and sinks were last found to be. What is not posted again grows stale, beside the others.
 
     Args:
         clock: seconds since 1970.
@@ -21,25 +23,22 @@ class Noticeboard:
 
     def __init__(self, document: Path, clock: Callable[[], float] = time.time) -> None:
         self._document, self._clock = document, clock
-        self._posted: dict[str, tuple[float, Mapping[str, MappingStatus]]] = {}
+        self._posted: dict[str, tuple[float, Mapping[str, MappingStatus], Sinks]] = {}
         self._lock = threading.Lock()
 
-    def post(self, file: str, mappings: Mapping[str, MappingStatus]) -> None:
-        """Say how a file's mappings are now. Raises OSError if the document cannot be written."""
+    def post(self, file: str, mappings: Mapping[str, MappingStatus], sinks: Sinks | None = None) -> None:
+        """Say how a file's mappings and sinks are now. Raises OSError if the document cannot be written."""
         with self._lock:
-            self._posted[file] = (self._clock(), mappings)
+            self._posted[file] = (self._clock(), mappings, sinks or {})
             self._write()
 
     def _write(self) -> None:
         now = self._clock()
-        known = {
-            name: _aged(status, now - at)
-            for at, mappings in self._posted.values()
-            if now - at <= STALE
-            for name, status in mappings.items()
-        }
+        fresh = [each for each in self._posted.values() if now - each[0] <= STALE]
+        known = {name: _aged(status, now - at) for at, mappings, _ in fresh for name, status in mappings.items()}
+        sinks = {name: figures for _, _, sinks in fresh for name, figures in sinks.items()}
         new = self._document.with_name(f".{self._document.name}.{os.getpid()}")
-        new.write_bytes(encode(DataStatus(now, known)))
+        new.write_bytes(encode(DataStatus(now, known, sinks)))
         new.replace(self._document)
 
 

@@ -1,4 +1,4 @@
-"""What the data process does again and again: relay, jobs on a schedule. Each returns when it is told to stop."""
+"""What the data process does again and again: relays, jobs on a schedule. Each returns when it is told to stop."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from reconcile.jobs.marks import look as look_at_marks
 from reconcile.jobs.schedule import Cron
 from reconcile.jobs.turn import Turn
 from reconcile.mapping.model import Plan
+from reconcile.outbox.relay import OutboxRelay
 from reconcile.relaying import crew
 from reconcile.reports.report import Report, Verdict
 from strangler.core.data_status import WHOLE
@@ -37,6 +38,20 @@ def relay(plan: Plan, stop: threading.Event, say: Say) -> None:
         told = _tell(told, troubles.values(), say)
 
     crew.run(plan, stop, tell=tell)
+
+
+def outbox(plan: Plan, stop: threading.Event, say: Say) -> None:
+    """Deliver the outbox's events; each trouble is told once."""
+    if plan.outbox is None or not plan.outbox.sinks:
+        stop.wait()
+        return
+    told = frozenset[str]()
+
+    def tell(troubles: Mapping[str, str]) -> None:
+        nonlocal told
+        told = _tell(told, (f"{subject}: {why}" for subject, why in troubles.items()), say, "outbox")
+
+    OutboxRelay(plan, tell=tell).run(stop)
 
 
 def jobs(plan: Plan, stop: threading.Event, say: Say) -> None:
@@ -164,10 +179,10 @@ def _sweep(plan: Plan, stop: threading.Event, say: Say) -> str:
 _JOBS: Mapping[str, Job] = {"reconcile": _reconcile, "sweep": _sweep}
 
 
-def _tell(told: frozenset[str], troubles: Iterable[str], say: Say) -> frozenset[str]:
+def _tell(told: frozenset[str], troubles: Iterable[str], say: Say, who: str = "relay") -> frozenset[str]:
     now = frozenset(troubles)
     for words in sorted(now - told):
-        say(f"relay: {words}")
+        say(f"{who}: {words}")
     if told and not now:
-        say("relay: goes on")
+        say(f"{who}: goes on")
     return now

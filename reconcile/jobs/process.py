@@ -1,4 +1,4 @@
-"""The data process: for each mappings file the relay, the jobs on its schedule, and what the guard is told of it.
+"""The data process: for each mappings file the relays, the jobs on its schedule, and what the guard is told of it.
 
 Each part has a thread of its own and never gives up: an error is said once, and tried again later and later. A changed file is
 taken up as soon as it has no problems; until then the last good one goes on.
@@ -17,6 +17,7 @@ from reconcile.jobs import parts
 from reconcile.jobs.details import Details
 from reconcile.jobs.look import standings
 from reconcile.jobs.noticeboard import Noticeboard
+from reconcile.jobs.sinks import figures
 from reconcile.mapping.model import Plan
 from strangler.core.errors import ConfigError, StranglerError
 
@@ -107,13 +108,14 @@ class _House:
         board, details = self._board, self._details
 
         def publish(plan: Plan, stop: threading.Event, say: Say) -> None:
-            board.post(plan.file, {each.mapping: each.status for each in standings(plan)})
+            board.post(plan.file, {each.mapping: each.status for each in standings(plan)}, figures(plan))
 
         def tell(plan: Plan, stop: threading.Event, say: Say) -> None:
             details.post(plan)
 
         doing = (
             Part("relay", parts.relay, 2.0),
+            Part("outbox", parts.outbox, 2.0),
             Part("jobs", parts.jobs, 1.0),
             Part("status", publish, 2.0),
             Part("details", tell, 5.0),

@@ -10,6 +10,7 @@ import asyncio
 import os
 import socket
 import ssl
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +21,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from strangler.config.keyfile import ADMIN_TOKEN
-from strangler.control import route_metrics, totals
+from strangler.control import data_document, outbox_metrics, route_metrics, totals
 from strangler.control.climb import Climb
 from strangler.control.cutover.desk import Cutovers
 from strangler.control.frames import Head
@@ -28,7 +29,7 @@ from strangler.control.gathering.evidence import Evidence
 from strangler.control.keeper import Keeper
 from strangler.control.lifeline import Settings
 from strangler.control.line import Line
-from strangler.control.metrics import render
+from strangler.control.metrics import Sample, render
 from strangler.control.totals import Totals
 from strangler.core.errors import StranglerError, UsageError
 from strangler.core.model import Config, Tls
@@ -74,8 +75,13 @@ class Control:
         """All there is for Prometheus. Takes a moment, too."""
         ledgers = self._evidence.ledgers()
         version, started = self.settings["version"], self.settings["started"]
-        routes = route_metrics.samples(self.config, self.climb.seen) if self.config is not None else ()
-        return render(self.totals(), self.state, version, started, ledgers, self.refusals, routes)
+        return render(self.totals(), self.state, version, started, ledgers, self.refusals, self._others())
+
+    def _others(self) -> Iterator[tuple[str, Sample]]:
+        """What is told of routes, and of what the data process does."""
+        if self.config is not None:
+            yield from route_metrics.samples(self.config, self.climb.seen)
+            yield from outbox_metrics.samples(data_document.read(self.config), time.time())
 
     def make_token(self) -> None:
         """The token of a configuration without users is there before anybody looks for it."""

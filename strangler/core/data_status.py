@@ -39,11 +39,29 @@ class MappingStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SinkFigures:
+    """What one sink of an outbox waits for and has had. Of all relays together, and of all time where it only grows.
+
+    Attributes:
+        pending: events that will be sent to it by themselves; `oldest`: seconds since the oldest of them was written.
+        dead: events that wait for a person.
+        failed: tries that failed, by class: ``failed``, ``refused``, ``unavailable``.
+    """
+
+    pending: int = 0
+    oldest: float | None = None
+    dead: int = 0
+    delivered: int = 0
+    failed: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class DataStatus:
-    """All mappings, at one moment (seconds since 1970)."""
+    """All mappings, and all sinks, at one moment (seconds since 1970)."""
 
     at: float
     mappings: Mapping[str, MappingStatus] = field(default_factory=dict)
+    sinks: Mapping[str, SinkFigures] = field(default_factory=dict)
 
 
 def encode(status: DataStatus) -> bytes:
@@ -56,7 +74,9 @@ def decode(document: bytes) -> DataStatus:
         read = json.loads(document)
         if read["version"] != VERSION:
             raise ValueError(f"version {read['version']} of the data process's status is not known here")
-        return DataStatus(_number(read["at"]), {str(name): _mapping(each) for name, each in read["mappings"].items()})
+        mappings = {str(name): _mapping(each) for name, each in read["mappings"].items()}
+        sinks = {str(name): _sink(each) for name, each in read.get("sinks", {}).items()}
+        return DataStatus(_number(read["at"]), mappings, sinks)
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError("the data process's status cannot be read") from error
 
@@ -108,6 +128,12 @@ def _mapping(read: Mapping[str, Any]) -> MappingStatus:
         _maybe(read["compared_at"]),
         _maybe(read.get("compared_all_at")),
     )  # an unknown state is a ValueError
+
+
+def _sink(read: Mapping[str, Any]) -> SinkFigures:
+    failed = {str(name): int(_number(many)) for name, many in read["failed"].items()}
+    pending, dead, delivered = (int(_number(read[name])) for name in ("pending", "dead", "delivered"))
+    return SinkFigures(pending, _maybe(read["oldest"]), dead, delivered, failed)
 
 
 def _maybe(value: Any) -> float | None:
