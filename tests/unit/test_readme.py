@@ -11,6 +11,7 @@ import pytest
 
 import reconcile
 from reconcile.cli.main import data
+from reconcile.sinks.spec import KINDS
 from strangler.cli.main import COMMANDS, cli
 from strangler.config.load import read
 from strangler.config.spec import FILE
@@ -22,8 +23,10 @@ from strangler.core.spec.section import Either, ListOf, MapOf, Section
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
-YAML = [text for language, text in BLOCKS if language == "yaml" and "\ndatabases:" not in text]
+OUTBOXES = [text for language, text in BLOCKS if language == "yaml" and text.startswith("outbox:")]
+YAML = [text for language, text in BLOCKS if language == "yaml" and "\ndatabases:" not in text and text not in OUTBOXES]
 MAPPINGS = [text for language, text in BLOCKS if language == "yaml" and "\ndatabases:" in text]
+PYTHON = [text for language, text in BLOCKS if language == "python"]
 COMMAND_LINES = [
     line[2:] for language, text in BLOCKS if language == "console" for line in text.splitlines() if line.startswith("$ ")
 ]
@@ -44,6 +47,21 @@ def test_every_mapping_shown_is_sound(text: str, tmp_path: Path) -> None:
     file = tmp_path / "mappings.yaml"
     file.write_text(text, encoding="utf-8")
     assert reconcile.load(file, {"DB_USER": "me", "DB_PASSWORD": "secret"}).names == ("customers", "order_totals")
+
+
+@pytest.mark.parametrize("text", OUTBOXES, ids=range(len(OUTBOXES)))
+def test_every_outbox_shown_is_sound(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "mappings.yaml"
+    file.write_text(f"version: 1\ndatabases: {{old: 'sqlite:///old.db'}}\nmappings: []\n{text}", encoding="utf-8")
+    environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0")
+    assert reconcile.load(file, environ).outbox is not None
+
+
+def test_every_kind_of_sink_is_shown_with_every_key() -> None:
+    shown = next(text for text in OUTBOXES if "kafka:" in text)
+    missing = [f"{kind}.{key}" for kind, section in KINDS.items() for key in section.fields if not re.search(rf"\b{key}:", shown)]
+    assert missing == []
+    assert [kind for kind in KINDS if not re.search(rf"\b{kind}:", shown)] == []
 
 
 def test_every_command_of_the_data_side_is_shown() -> None:
@@ -90,7 +108,7 @@ def test_every_command_shown_exists_with_its_options(line: str) -> None:
 
 
 def test_the_check_of_an_identity_believes_the_proxy_and_nobody_else() -> None:
-    (block,) = [text for language, text in BLOCKS if language == "python"]
+    (block,) = [text for text in PYTHON if "def user_of" in text]
     names: dict[str, Any] = {}
     exec(block, names)
     key, now = "k" * 32, time.time()
