@@ -69,6 +69,10 @@ def test_every_command_of_the_data_side_is_shown() -> None:
     assert missing == []
 
 
+def test_every_command_of_the_outbox_is_shown() -> None:
+    assert [name for name in outbox.commands if not re.search(rf"strangler outbox {name}\b", README)] == []
+
+
 def test_the_full_example_shows_every_key() -> None:
     full = max(YAML, key=len)
     missing = [path for path in keys(FILE) if not re.search(rf"\b{re.escape(path.rpartition('.')[2])}:", full)]
