@@ -34,6 +34,7 @@ def show(desk: Desk, asked: Asked) -> Mapping[str, Any]:
     with desk.store() as store:
         reports = [report(store, route, limit=CAUSES) for route in routes]
     past = desk.past()
+    owners = {route.name: owner_of(route, seen.record) for route in routes}
     return {
         "seen": seen,
         "row": row(unit),
@@ -45,7 +46,8 @@ def show(desk: Desk, asked: Asked) -> Mapping[str, Any]:
         "drawn": [_drawn(name, past[name]) for name in [route.name for route in routes][:MOST_CHARTS] if name in past],
         "events": told,
         "incomplete": trouble,
-        "owners": {route.name: owner_of(route, seen.record) for route in routes},
+        "owners": owners,
+        "owner": next(iter(owners.values())) if len(set(owners.values())) == 1 else None,
         "data": list(dict.fromkeys(name for route in routes for name in route.data)),
     }
 

@@ -12,6 +12,7 @@ import pytest
 
 from strangler.control import data_document
 from strangler.control.accepting import WAYS
+from strangler.control.cutover.order import Done, Effect, Order
 from strangler.control.flipping.spool import Spool
 from strangler.web.pages.pages import PAGES
 from strangler.web.pages.rendering import POLICY, told
@@ -370,3 +371,55 @@ async def test_a_document_that_cannot_be_read_is_as_none(site: Site, written: st
     guards = data_document.path_of(config)
     guards.with_name(f"{guards.stem}.details.json").write_text(written, encoding="latin-1")
     assert (await page(site, "/data")).text
+
+
+# Cutovers.
+
+DATA = """\
+mappings: [mappings.yaml]
+routes:
+  - {name: read, match: {path: "/o/{id}", methods: [GET]}, group: orders, data: [orders]}
+  - {name: write, match: {path: "/o", methods: [POST]}, group: orders, data: [orders]}
+"""
+REHEARSAL = {"lag": 0.05, "waiting": 3, "to_verify": 12, "estimated": 0.4}
+
+
+def of_data(site: Site, done: Done) -> list[Order]:
+    """A group with data, and a driver that says this."""
+    (site.folder / "mappings.yaml").write_text("version: 1\nmappings: [{name: orders}]\n")
+    site.path.write_text(HEAD + DATA)
+    site.reload()
+    asked: list[Order] = []
+
+    def carry_out(order: Order) -> Done:
+        asked.append(order)
+        return done
+
+    site.control.cutovers.carry_out = carry_out  # type: ignore[method-assign, assignment]
+    return asked
+
+
+async def test_a_cutover_is_rehearsed_from_the_page_of_its_group(site: Site) -> None:
+    asked = of_data(site, Done(Effect.PLANNED, rehearsal=REHEARSAL))
+    shown = await page(site, "/routes/@orders")
+    assert "/act/cutovers" in {form["action"] for form in shown.named("form")}
+    assert "ownership of orders to the new side" in shown.text
+    said = (await act(site, "cutovers", route="@orders", hold="5s", dry_run="yes")).text
+    assert (asked[0].name, asked[0].hold, asked[0].dry_run, asked[0].back) == ("@orders", 5.0, True, False)
+    assert "on the way 3 keys" in said
+    assert "about 400 ms" in said
+
+
+async def test_what_stands_against_a_cutover_is_said_with_every_reason(site: Site) -> None:
+    of_data(site, Done(Effect.REFUSED, objections=("orders: 2 dead letters", "orders has `no` way back")))
+    said = (await act(site, "cutovers", 409, route="@orders")).text
+    assert "✗ Refused" in said
+    assert "orders: 2 dead letters" in said
+
+
+async def test_how_long_writes_waited_is_told_step_by_step(site: Site) -> None:
+    done = Done(Effect.DONE, steps={"hold": 0.01, "drain": 0.2}, held=0.41, waited=7, owners={"orders": ("new", 2)})
+    of_data(site, done)
+    said = (await act(site, "cutovers", route="@orders", reason="noon")).text
+    for words in ("✓ Done", "drain 200 ms", "Writes waited for 410 ms at most; 7 did", "owned by the new side (epoch 2)"):
+        assert words in said, said
