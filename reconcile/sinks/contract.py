@@ -210,22 +210,11 @@ class SinkContract:
 
         _play_away(stand, story, away)
 
-    def test_what_is_cut_off_in_the_middle_is_tried_again_and_not_lost(self, stand: Stand) -> None:
-        async def story(stand: Stand, sink: Sink) -> None:
-            sent = [event(number) for number in range(SOME)]
-            await _deliver(stand, sink, sent[:1])
-            sending = asyncio.ensure_future(_send(sink, sent))
-            await asyncio.sleep(0)
-            await stand.leave()
-            outcomes = await sending
-            assert all(isinstance(outcome, Delivered | Unavailable | Failed) for outcome in outcomes)
-            await stand.come_back()
-            await _has(stand, [each for each, outcome in zip(sent, outcomes, strict=True) if isinstance(outcome, Delivered)])
-            for each in sent:
-                await _until_delivered(sink, each)
-            await _has(stand, sent)
+    def test_what_is_cut_off_at_once_is_tried_again_and_not_lost(self, stand: Stand) -> None:
+        _play_away(stand, _cut_off(1))
 
-        _play_away(stand, story)
+    def test_what_is_cut_off_in_the_middle_is_tried_again_and_not_lost(self, stand: Stand) -> None:
+        _play_away(stand, _cut_off(8))
 
     def test_a_call_that_is_cancelled_leaves_the_sink_usable(self, stand: Stand) -> None:
         async def story(stand: Stand, sink: Sink) -> None:
@@ -315,6 +304,27 @@ class _Closed:
 def _delivers(sent: Sequence[Event]) -> Story:
     async def story(stand: Stand, sink: Sink) -> None:
         await _deliver(stand, sink, sent)
+
+    return story
+
+
+def _cut_off(turns: int) -> Story:
+    """The other end goes away so many turns of the event loop after a call began."""
+
+    async def story(stand: Stand, sink: Sink) -> None:
+        sent = [event(number) for number in range(SOME)]
+        await _deliver(stand, sink, sent[:1])
+        sending = asyncio.ensure_future(_send(sink, sent))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await stand.leave()
+        outcomes = await sending
+        assert all(isinstance(outcome, Delivered | Unavailable | Failed) for outcome in outcomes)
+        await stand.come_back()
+        await _has(stand, [each for each, outcome in zip(sent, outcomes, strict=True) if isinstance(outcome, Delivered)])
+        for each in sent:
+            await _until_delivered(sink, each)
+        await _has(stand, sent)
 
     return story
 

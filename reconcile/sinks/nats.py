@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from reconcile.sinks.sink import Delivered, Failed, Outcome, Refused, Unavailabl
 
 _CONNECT = 5.0  # seconds
 _PATIENCE = 10.0  # seconds for the acknowledgements of a call
+_PARTING = 2.0  # seconds for what is still to be written
 _NO_RESPONDERS = "503"
 _FRAME = 32  # bytes: NATS/1.0 and line ends around headers, at most
 _PER_HEADER = 4  # bytes around a name and its value
@@ -191,7 +193,9 @@ class _Line:
 
     async def close(self) -> None:
         self.is_lost = True
-        await self._client.close()
+        with suppress(NatsError, OSError, TimeoutError):  # a server that takes nothing more is not waited for
+            async with asyncio.timeout(_PARTING):
+                await self._client.close()
 
     async def _hear(self, message: Msg) -> None:
         *_, call, place = message.subject.split(".")

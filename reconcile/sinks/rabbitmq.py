@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +25,7 @@ from reconcile.sinks.sink import Delivered, Outcome, Refused, Unavailable
 
 _CONNECT = 5.0  # seconds
 _PATIENCE = 10.0  # seconds for the confirmations of a call
+_PARTING = 2.0  # seconds for a farewell
 _SHORT = 255  # bytes of a short string, which a routing key is (AMQP 0-9-1, 4.2.5.3)
 _TROUBLE = (AMQPError, ChannelInvalidStateError, OSError, asyncio.TimeoutError)
 
@@ -69,7 +71,9 @@ class RabbitMQSink:
     async def close(self) -> None:
         connection, self._connection, self._exchange = self._connection, None, None
         if connection:
-            await connection.close()
+            with suppress(*_TROUBLE):  # a server that does not answer does not say good-bye either
+                async with asyncio.timeout(_PARTING):
+                    await connection.close()
 
     async def _ready(self) -> AbstractExchange:
         if self._connection is None or self._connection.is_closed:

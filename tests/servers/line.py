@@ -24,6 +24,8 @@ class Line:
         self.port = 0
         self.says: tuple[bytes, bytes] | None = None
         self._server: asyncio.Server | None = None
+        self._flows = asyncio.Event()
+        self._flows.set()
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -32,10 +34,15 @@ class Line:
             self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
             self.port = self._server.sockets[0].getsockname()[1]
 
+    def stall(self) -> None:
+        """Connections stay, and nothing comes through, until it is cut."""
+        self._flows.clear()
+
     async def cut(self) -> None:
         if self._server is not None:
             self._server.close()
             self._server = None
+        self._flows.set()
         for writer in tuple(self._open):
             writer.transport.abort()
         if self._tasks:
@@ -62,6 +69,7 @@ class Line:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, says: tuple[bytes, bytes] | None) -> None:
         with suppress(OSError):
             while data := await reader.read(_READ):
+                await self._flows.wait()
                 writer.write(data.replace(*says) if says else data)
                 await writer.drain()
         writer.transport.abort()

@@ -18,6 +18,7 @@ from reconcile.sinks.nats import NatsSink
 from reconcile.sinks.rabbitmq import RabbitMQSink
 from reconcile.sinks.redis import RedisSink
 from reconcile.sinks.sink import Delivered, Failed, Refused, Unavailable
+from tests.contract.sinks.kafka_stand import KafkaStand
 from tests.contract.sinks.nats_stand import NatsStand
 from tests.contract.sinks.rabbitmq_stand import RabbitMQStand
 from tests.contract.sinks.redis_stand import RedisStand
@@ -241,3 +242,30 @@ class TestKafka:
             (outcome,) = await sink.send([event(1)])
             assert isinstance(outcome, Unavailable)
             assert "127.0.0.1:1" in outcome.why
+
+
+class TestSilence:
+    """A server that has the connection and says nothing is not there, and is there again once it speaks."""
+
+    @pytest.fixture(params=["nats", "redis", "rabbitmq", "kafka"])
+    async def stand(self, request, broker, monkeypatch):
+        monkeypatch.setattr(f"reconcile.sinks.{request.param}._PATIENCE", 1.0)
+        stands = {"nats": NatsStand, "redis": RedisStand, "rabbitmq": RabbitMQStand}
+        if request.param == "kafka":
+            monkeypatch.setattr("reconcile.sinks.kafka._MARGIN", 0.0)
+            cluster = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "", "log_level": 0})
+        async with stands[request.param](broker(request.param)) if request.param in stands else KafkaStand(cluster) as stand:
+            yield stand
+
+    async def test_it_is_unavailable(self, stand):
+        async with closing(stand.open()) as sink:
+            while not isinstance((await sink.send([event(1)]))[0], Delivered):  # a second may be short on a busy machine
+                pass
+            stand.line.stall()
+            outcomes = await sink.send([event(2), event(3)])
+            assert [type(outcome) for outcome in outcomes] == [Unavailable] * 2
+            await stand.line.cut()
+            await stand.line.mend()
+            while not isinstance((await sink.send([event(2)]))[0], Delivered):
+                pass
+            assert {each.id for each in await stand.received()} >= {"event-1", "event-2"}
