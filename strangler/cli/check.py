@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from strangler.cli.options import config_option, environment, json_option
-from strangler.config.load import Outcome, check, unknown_mappings
+from strangler.config.load import Outcome, check, unknown_mappings, warnings_at
 from strangler.core.errors import ConfigError, Problem, UsageError
 from strangler.core.model import Stage
 
@@ -32,7 +32,8 @@ def command(path: Path, as_json: bool, strict: bool, traffic: bool, against: Pat
     \b
     strangler check --traffic -c new.yaml --against routes.yaml     plan before apply
 
-    Exit code 0 if it is sound, 2 if not; with --traffic 3 if no request was recorded yet.
+    Where routes write data, both databases are asked who owns it: a file whose writes would go to the other side is warned of,
+    and `serve` refuses it. Exit code 0 if it is sound, 2 if not; with --traffic 3 if no request was recorded yet.
     """
     if against is not None and not traffic:
         raise UsageError("--against belongs to --traffic")
@@ -40,6 +41,8 @@ def command(path: Path, as_json: bool, strict: bool, traffic: bool, against: Pat
     outcome = check(path, environ)
     problems = [(str(path), problem) for problem in outcome.problems]
     problems += [(file or str(path), problem) for file, problem in _mapping_problems(outcome, environ)]
+    astray, unread = _ownership(path, outcome, problems, environ)
+    problems += [(str(path), problem) for problem in astray]
     failed = outcome.config is None or any(strict or not problem.warning for _, problem in problems)
     if traffic and not failed and outcome.config is not None:
         from strangler.cli import check_traffic
@@ -49,11 +52,19 @@ def command(path: Path, as_json: bool, strict: bool, traffic: bool, against: Pat
         return check_traffic.traffic(outcome.config, against, environ, as_json)
     if as_json:
         click.echo(
-            json.dumps({"sound": not failed, "problems": [{"file": file, **asdict(problem)} for file, problem in problems]})
+            json.dumps(
+                {
+                    "sound": not failed,
+                    "problems": [{"file": file, **asdict(problem)} for file, problem in problems],
+                    "unread": unread,
+                }
+            )
         )
     else:
         for file, problem in problems:
             click.echo(problem.render(file))
+        if unread:
+            click.echo(f"{path}: {unread}")
         click.echo(_summary(path, outcome, failed, [problem for _, problem in problems]), err=failed)
     return 2 if failed else 0
 
@@ -74,6 +85,18 @@ def _mapping_problems(outcome: Outcome, environ: Mapping[str, str]) -> Iterator[
         return
     for problem in unknown_mappings(outcome, known, environ):
         yield None, problem
+
+
+def _ownership(
+    path: Path, outcome: Outcome, problems: list[tuple[str, Problem]], environ: Mapping[str, str]
+) -> tuple[tuple[Problem, ...], str]:
+    """Writes that the file sends to the wrong side, and what of that could not be looked at."""
+    if outcome.config is None or not outcome.config.mappings or any(not problem.warning for _, problem in problems):
+        return (), ""
+    from strangler.cli.check_owners import writes_astray
+
+    said, unread = writes_astray(path, outcome.config, environ)
+    return warnings_at(outcome, "stage", said, environ), unread
 
 
 def _summary(path: Path, outcome: Outcome, failed: bool, problems: list[Problem]) -> str:

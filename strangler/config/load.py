@@ -107,6 +107,15 @@ def unknown_mappings(outcome: Outcome, known: Set[str], environ: Mapping[str, st
     return tuple(reader.problems)
 
 
+def warnings_at(outcome: Outcome, key: str, said: Mapping[str, str], environ: Mapping[str, str]) -> tuple[Problem, ...]:
+    """Warnings about routes of a sound file, by their names, each at a key of its route."""
+    reader = Reader(environ)
+    for route, placed in outcome.draft.whole() if outcome.draft else ():
+        if route.name in said:
+            placed.problem(reader, key, said[route.name], warning=True)
+    return tuple(reader.problems)
+
+
 def _draft(written: Written, folder: Path) -> Draft:
     defaults = written.get("defaults") or Written(written.node, "defaults")
     routes = []

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from strangler.core.cutover import NEW, Record, in_words
+from strangler.core.cutover import NEW, OLD, Record, in_words
 from strangler.core.flip import Flip, Place, descend, place_of
 from strangler.core.model import SAFE_METHODS, Config, Route, Stage
 
@@ -52,17 +52,31 @@ def not_ready(routes: Sequence[Route], to: str) -> Iterator[str]:
 
 
 def stranded(config: Config, record: Record) -> Iterator[str]:
-    """Routes whose writes the file sends to legacy although modern owns what they write, a line each. While a cutover is open its
-    writes wait, wherever the file has them."""
+    """Routes whose writes the file sends to the other side than the record says, a line each. While a cutover is open its writes
+    wait, wherever the file has them. What was never moved is not in the record, which may have been lost: it passes."""
+    if record.move is None:
+        for route, words in astray(config, {name: side for name, (side, _) in record.owners.items()}):
+            yield f"routes[{route.index}].stage: {words}"
+
+
+def astray(config: Config, owners: Mapping[str, str]) -> Iterator[tuple[Route, str]]:
+    """Routes whose writes the file sends to the side that does not own what they write, and what is to be said of each.
+
+    Args:
+        owners: the side that owns each mapping, of those of which it is known.
+    """
     for route in config.routes:
-        owned = [name for name in route.data if name in record.moved]
-        home = route.stage.rung < Stage.CANARY.rung and route.match.takes_unsafe
-        if home and owned and record.move is None:
-            name = f"@{route.group}" if route.group else route.name
-            yield (
-                f"routes[{route.index}].stage: {route.name} would write to legacy, and modern owns {in_words(owned)}: say "
-                f"`stage: modern`, and then `strangler cutover {name} --back`"
-            )
+        name = f"@{route.group}" if route.group else route.name
+        there = [mapping for mapping in route.data if owners.get(mapping) == NEW]
+        here = [mapping for mapping in route.data if owners.get(mapping) == OLD]
+        if not route.match.takes_unsafe:
+            continue
+        if there and route.stage.rung < Stage.CANARY.rung:
+            say = f"say `stage: modern`, and then `strangler cutover {name} --back`"
+            yield route, f"{route.name} would write to legacy, and modern owns {in_words(there)}: {say}"
+        if here and route.stage.rung > Stage.CANARY.rung:
+            say = f"say `stage: canary` with `weight: 100%`, and then `strangler cutover {name}`"
+            yield route, f"{route.name} would write to modern, and legacy owns {in_words(here)}: {say}"
 
 
 def reads(route: Route) -> bool:

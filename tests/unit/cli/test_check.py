@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+import reconcile
+from reconcile.owning.ownership import set_owner
 from strangler.cli.main import main
+from strangler.config.load import load
+from strangler.control.cutover.record import Shelf
+from strangler.core.cutover import Record
+from strangler.core.cutover_terms import stranded
 
 BROKEN = Path(__file__).parents[2] / "data" / "broken.yaml"
 
@@ -65,6 +74,99 @@ def test_json(capsys):
     assert report["problems"][3] | {"message": ""} == {
         "file": str(BROKEN), "line": 8, "column": 17, "path": "upstreams.modern.url", "message": "", "warning": False
     }  # fmt: skip
+
+
+WRITING = """version: 1
+upstreams: {legacy: {url: "http://a:1"}, modern: {url: "http://b:1"}}
+defaults: {sticky: {by: "cookie:user"}}
+routes:
+  - {name: read, match: {path: /orders, methods: [GET]}, stage: modern, group: orders, data: [orders]}
+  - {name: write, match: {path: /orders}, group: orders, data: [orders], stage: modern}
+mappings: [mappings.yaml]
+"""
+ORDERS = """version: 1
+databases: {old: "sqlite:///old.db", new: "sqlite:///new.db"}
+mappings:
+  - name: orders
+    from: {database: old, table: orders, key: no}
+    to: {database: new, table: orders, key: id}
+    columns: {id: no}
+    one_way: accepted
+"""
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a file whose writes go to modern, and two databases that nobody has ever moved anything in."""
+    monkeypatch.chdir(tmp_path)
+    Path("routes.yaml").write_text(WRITING)
+    Path("mappings.yaml").write_text(ORDERS)
+    for name, key in ("old", "no"), ("new", "id"):
+        with closing(sqlite3.connect(f"{name}.db")) as database, database:
+            database.execute(f"CREATE TABLE orders ({key} INTEGER PRIMARY KEY)")
+    return tmp_path
+
+
+def stand_at(stage: str) -> None:
+    Path("routes.yaml").write_text(WRITING.replace("stage: modern", f"stage: {stage}"))
+
+
+def owned_by(side: str) -> None:
+    set_owner(reconcile.load("mappings.yaml", {}), "orders", side)
+
+
+WRONG = [
+    ("modern", "old", "write would write to modern, and legacy owns orders: say `stage: canary` with `weight: 100%`, and then"),
+    ("shadow", "new", "write would write to legacy, and modern owns orders: say `stage: modern`, and then"),
+]
+
+
+@pytest.mark.parametrize(("stage", "side", "words"), WRONG)
+def test_writes_that_go_where_their_data_is_not_owned_are_warned_of(capsys, written: Path, stage: str, side: str, words: str):
+    stand_at(stage)
+    owned_by(side)
+    code, out, _ = run(capsys, "check")
+    (warning, summary) = out.splitlines()
+    assert (code, summary.partition(" (")[0]) == (0, "routes.yaml: sound, 2 routes")
+    assert re.match(r"routes\.yaml:6:\d+: warning: routes\[1\]\.stage: ", warning)
+    assert words in warning
+    assert run(capsys, "check", "--strict")[0] == 2
+
+
+@pytest.mark.parametrize(("stage", "side"), [("modern", "new"), ("shadow", "old"), ("canary", "new"), ("canary", "old")])
+def test_writes_that_go_to_the_owner_are_not_spoken_of(capsys, written: Path, stage: str, side: str):
+    stand_at(stage)
+    owned_by(side)
+    assert len(run(capsys, "check")[1].splitlines()) == 1
+
+
+@pytest.mark.parametrize(("stage", "side", "words"), WRONG)
+def test_serve_refuses_in_the_same_words_what_its_record_says(written: Path, stage: str, side: str, words: str):
+    stand_at(stage)
+    shelf = Shelf(written / "routes.yaml")
+    shelf.write(Record().closed({"orders": (side, 2)}))
+    (line,) = stranded(load(Path("routes.yaml"), {}), shelf.read())
+    assert line.startswith(f"routes[1].stage: {words}")
+    assert list(stranded(load(Path("routes.yaml"), {}), Record())) == [], "a record that was lost stops nobody"
+    stand_at("canary")
+    assert list(stranded(load(Path("routes.yaml"), {}), shelf.read())) == [], "at canary writes go to whoever owns their data"
+
+
+def test_owners_that_cannot_be_read_are_said_to_be_unknown(capsys, written: Path):
+    Path("old.db").unlink()
+    code, out, _ = run(capsys, "check", "--strict")
+    assert code == 0
+    assert out.startswith("routes.yaml: who owns orders could not be read (database old: there is no file old.db")
+    assert "could not be read" in json.loads(run(capsys, "check", "--json")[1])["unread"]
+    stand_at("canary")
+    assert len(run(capsys, "check")[1].splitlines()) == 1, "there is nothing to ask"
+    assert not Path("old.db").exists()
+
+
+def test_the_record_speaks_where_a_database_cannot(capsys, written: Path):
+    Path("old.db").unlink()
+    Shelf(written / "routes.yaml").write(Record().closed({"orders": ("old", 3)}))
+    assert "legacy owns orders" in run(capsys, "check")[1]
 
 
 SOUND = "version: 1\nupstreams: {legacy: {url: 'http://a:1'}, modern: {url: 'http://b:1'}}\n"
