@@ -11,6 +11,7 @@ import pytest
 
 import reconcile
 from reconcile.cli.main import data
+from reconcile.cli.outbox import outbox
 from reconcile.sinks.spec import KINDS
 from strangler.cli.main import COMMANDS, cli
 from strangler.config.load import read
