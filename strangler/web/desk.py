@@ -22,6 +22,7 @@ from strangler.core.guard.verdict import Judgement
 from strangler.core.model import Config
 from strangler.store.store import Store
 from strangler.web.answers import Turned
+from strangler.web.flow import Flow
 from strangler.web.overview import LastLook
 
 History = Mapping[str, tuple[Step, ...]]
@@ -38,6 +39,7 @@ class Desk:
     def __init__(self, control: Control, guard: Guard = guard) -> None:
         self.control, self.guard = control, guard
         self.path = Path(control.settings["path"])
+        self.flow = Flow()
         self.last_look: LastLook[Overview] = LastLook()
         self.last_progress = LastLook[str](fresh=REST, stale=HOUR)
         self._past, self._last_past = Past(DAY, HALF_HOUR), LastLook[History](fresh=REST, stale=HOUR)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from strangler.control.cells import GATE
@@ -46,7 +47,12 @@ def look(desk: Desk, routes: Sequence[Route]) -> Overview:
     """Look at these routes."""
     config, now = desk.config, time.time()
     entries, trouble = recorded(desk)
-    found = standings(config, routes, entries, ailing(desk.control.totals()), now)
+    totals = desk.control.totals()
+    flows = desk.flow.read(totals, config.routes, time.monotonic())
+    found = tuple(
+        replace(each, traffic=flows.get(each.route.name, each.traffic))
+        for each in standings(config, routes, entries, ailing(totals), now)
+    )
     said = (f"neither evidence nor the whole journal can be read: {trouble}",) if trouble else ()
     return Overview(now, _proxy(desk), found, said, desk.record)
 
@@ -56,7 +62,7 @@ def glance(desk: Desk) -> Overview:
     config, now = desk.config, time.time()
     entries, _ = recorded(desk)
     held, open_ = holds(entries), {entry.route for entry in unsettled(entries)}
-    flows = traffic(config, config.routes, now)
+    flows = desk.flow.read(desk.control.totals(), config.routes, time.monotonic()) or traffic(config, config.routes, now)
     found = tuple(
         Standing(route, None, flows.get(route.name), next_step(route), hold=held.get(route.name), open=route.name in open_)
         for route in config.routes
