@@ -22,6 +22,8 @@ class Captured:
         by_row: PostgreSQL: rows may come in through another table (a partition's parent, a subscription), which only triggers
             for each row see.
         uniques: SQLite: what else is unique than the key; REPLACE deletes rows by it without a trigger of theirs.
+        image: all columns and their types, in the same spelling, if the feed keeps images.
+        replacing: SQLite: what is unique among all rows, the key too, if the feed keeps images.
         blind: what no trigger will see, in words.
     """
 
@@ -32,6 +34,8 @@ class Captured:
     home: str = ""
     by_row: bool = False
     uniques: tuple[tuple[str, ...], ...] = ()
+    image: tuple[tuple[str, str], ...] = ()
+    replacing: tuple[tuple[str, ...], ...] = ()
     blind: tuple[str, ...] = ()
 
     @property

@@ -58,16 +58,29 @@ def _look_sqlite(connection: Connection, feed: Feed) -> Captured:
     found = connection.execute(text("SELECT type FROM sqlite_master WHERE lower(name) = lower(:table)"), {"table": feed.table})
     _refuse_other_than(feed, found.scalars().first(), "table")
     columns = connection.execute(text("SELECT name, lower(type) FROM pragma_table_xinfo(:table)"), {"table": feed.table})
-    types = _types(feed, {name.lower(): kind for name, kind in columns}, str.lower)
+    live = {str(name): str(kind) for name, kind in columns}
+    types = _types(feed, {name.lower(): kind for name, kind in live.items()}, str.lower)
     uniques, blind = _uniques(connection, feed)
-    return Captured(feed, types, uniques=uniques, blind=blind)
+    image, replacing = (tuple(live.items()), _replacing(connection, feed)) if feed.images else ((), ())
+    return Captured(feed, types, uniques=uniques, image=image, replacing=replacing, blind=blind)
+
+
+def _replacing(connection: Connection, feed: Feed) -> tuple[tuple[str, ...], ...]:
+    """What no two rows have the same of, whatever else is in them."""
+    partial = set(connection.execute(text(_PARTIAL), {"table": feed.table}).scalars())
+    whole = [columns for name, columns in _by_index(connection, feed).items() if name not in partial]
+    return tuple(sorted({tuple(str(column) for column in columns) for columns in whole if None not in columns}))
+
+
+def _by_index(connection: Connection, feed: Feed) -> dict[str, list[str | None]]:
+    found: dict[str, list[str | None]] = {}
+    for index, column in connection.execute(text(_UNIQUES), {"table": feed.table}):
+        found.setdefault(index, []).append(column)
+    return found
 
 
 def _uniques(connection: Connection, feed: Feed) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
-    rows = connection.execute(text(_UNIQUES), {"table": feed.table}).all()
-    by_index: dict[str, list[str | None]] = {}
-    for index, column in rows:
-        by_index.setdefault(index, []).append(column)
+    by_index = _by_index(connection, feed)
     found = {tuple(column for column in columns if column) for columns in by_index.values() if None not in columns}
     odd = [
         f"rows that REPLACE deletes by the index {name}, which is on an expression" for name in by_index if None in by_index[name]
@@ -87,8 +100,9 @@ def _look_postgresql(connection: Connection, feed: Feed) -> Captured:
     blind = ("rows written to a table that inherits from it",) * facts.parent + ("a TRUNCATE of one of its partitions",) * (
         facts.relkind == "p"
     )
-    types = _types(feed, {row.attname: row.typname for row in columns})
-    return Captured(feed, types, 0, relation, home(connection, "postgresql"), by_row, blind=blind)
+    live = {str(row.attname): str(row.typname) for row in columns}
+    image = tuple(live.items()) if feed.images else ()
+    return Captured(feed, _types(feed, live), 0, relation, home(connection, "postgresql"), by_row, image=image, blind=blind)
 
 
 def _relation(connection: Connection, parts: Sequence[str]) -> Any:
@@ -99,10 +113,11 @@ def _look_mariadb(connection: Connection, feed: Feed) -> Captured:
     kind = connection.execute(text(_MY_TABLE), {"table": feed.table}).scalars().first()
     _refuse_other_than(feed, kind, "BASE TABLE")
     columns = connection.execute(text(_MY_COLUMNS), {"table": feed.table})
-    types = _types(feed, {name.lower(): data_type.lower() for name, data_type in columns}, str.lower)
+    live = {str(name): str(data_type).lower() for name, data_type in columns}
+    types = _types(feed, {name.lower(): data_type for name, data_type in live.items()}, str.lower)
     cascades = connection.execute(text(_MY_CASCADES), {"table": feed.table}).scalars()
     followed = tuple(f"rows that MariaDB itself changes when one of {parent} does (ON DELETE, ON UPDATE)" for parent in cascades)
-    return Captured(feed, types, blind=("TRUNCATE", *followed))
+    return Captured(feed, types, image=tuple(live.items()) if feed.images else (), blind=("TRUNCATE", *followed))
 
 
 def _refuse_other_than(feed: Feed, kind: str | None, *kinds: str) -> None:
@@ -153,6 +168,8 @@ _UNIQUES = """
     SELECT 'the rowid', name FROM pragma_table_xinfo(:table)
     WHERE pk AND NOT EXISTS (SELECT 1 FROM pragma_index_list(:table) WHERE origin = 'pk')
 """
+
+_PARTIAL = 'SELECT name FROM pragma_index_list(:table) WHERE "unique" AND partial'
 
 _PG_RELATION = """
     SELECT c.oid, n.nspname, c.relname, c.relkind::text, EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid)

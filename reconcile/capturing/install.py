@@ -5,6 +5,7 @@ may concern others: the feeds that were touched are returned.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from reconcile.capturing import placement, state
 from reconcile.capturing.captured import HEARTBEAT_FEED
@@ -86,12 +87,13 @@ def remove(
 def databases(plan: Plan, names: Names, side: Which) -> Iterator[tuple[Database, tuple[Feed, ...]]]:
     """Each database on this side that these mappings are captured in, open, with their feeds."""
     chosen = plan.mappings if names is None else [plan.mapping(name) for name in names]
+    with_images = {feed for mapping in plan.mappings for feed in feeds(mapping, side) if feed.images}
     by_database: dict[str, dict[Feed, None]] = {}
     for mapping in chosen:
         by_database.setdefault(database_name(mapping, side), {}).update(dict.fromkeys(feeds(mapping, side)))
     for name, wanted in by_database.items():
         with opened(plan.databases, name) as (database,):
-            yield database, tuple(wanted)
+            yield database, tuple(replace(feed, images=feed in with_images) for feed in wanted)
 
 
 def database_name(mapping: Mapping, side: Which) -> str:

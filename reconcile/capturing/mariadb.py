@@ -38,9 +38,9 @@ def triggers(captured: Captured) -> tuple[Trigger, ...]:
     new, old = _key(captured, "NEW"), _key(captured, "OLD")
     changed = " OR ".join(f"NOT (BINARY NEW.{quote(name)} <=> BINARY OLD.{quote(name)})" for name in captured.feed.columns)
     return (
-        _trigger(captured, "INSERT", _switched(captured, new, "NULL", INSERTED)),
-        _trigger(captured, "UPDATE", _switched(captured, new, f"IF({changed}, {old}, NULL)", UPDATED)),
-        _trigger(captured, "DELETE", _switched(captured, old, "NULL", DELETED)),
+        _trigger(captured, "INSERT", _switched(captured, new, "NULL", INSERTED, new="NEW")),
+        _trigger(captured, "UPDATE", _switched(captured, new, f"IF({changed}, {old}, NULL)", UPDATED, old="OLD", new="NEW")),
+        _trigger(captured, "DELETE", _switched(captured, old, "NULL", DELETED, old="OLD")),
     )
 
 
@@ -80,7 +80,7 @@ def _trigger(captured: Captured, event: str, body: str) -> Trigger:
     return Trigger(name, body, (create,))
 
 
-def _switched(captured: Captured, key: str, old_key: str, operation: str) -> str:
+def _switched(captured: Captured, key: str, old_key: str, operation: str, *, old: str = "", new: str = "") -> str:
     """A statement looks at the switch once, for its first row: for each row that would cost more than all the rest.
 
     A SELECT of its own reads without a lock; as a condition, or as a part of the insert, it would take one. With a binary log by
@@ -92,9 +92,47 @@ def _switched(captured: Captured, key: str, old_key: str, operation: str) -> str
     SELECT count(*), @@timestamp INTO @{known}_paused, @{known}_at FROM strangler_paused WHERE generation = {captured.generation};
   END IF;
   IF @{known}_paused = 0 THEN
-    {_row(captured, key, old_key, operation)};
+    {_row(captured, key, old_key, operation)};{_emitting(captured, key, old_key, operation, old, new)}
   END IF;
 END"""
+
+
+_NO_IMAGE = ("point", "linestring", "polygon", "geometry", "multipoint", "multilinestring", "multipolygon", "geometrycollection")
+_IMAGES = {
+    **_SPELLINGS,
+    **dict.fromkeys(_WHOLE, "{}"),
+    "float": "CAST(CAST({} AS double) AS CHAR)",
+    "longtext": "CONCAT('', CONVERT({} USING utf8mb4))",  # of a JSON column it would take the value, not the text
+}
+
+
+def _emitting(captured: Captured, key: str, old_key: str, operation: str, old: str, new: str) -> str:
+    """The row as it was and as it is. A column that is no longer there, or a row that is too large, has no image: it must not
+    make the writer fail. Nothing but that is handled, so a deadlock is still the writer's to know of."""
+    if not captured.image:
+        return ""
+    text = "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
+    return f"""
+    IF {_ORIGIN} = '' THEN
+      BEGIN
+        DECLARE old_image, new_image {text};
+        BEGIN
+          DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END;
+          SET old_image = {_image(captured, old)};
+          SET new_image = {_image(captured, new)};
+        END;
+        INSERT INTO strangler_emitted (feed, operation, `key`, old_key, old_row, new_row, at)
+          VALUES ({literal(captured.feed.name)}, '{operation}', {key}, {old_key}, old_image, new_image, {_AT});
+      END;
+    END IF;"""
+
+
+def _image(captured: Captured, row: str) -> str:
+    if not row:
+        return "NULL"
+    pairs = [(name, kind) for name, kind in captured.image if kind not in _NO_IMAGE]
+    spelled = (f"{literal(name)}, {_IMAGES.get(kind, 'CAST({} AS CHAR)').format(f'{row}.{quote(name)}')}" for name, kind in pairs)
+    return f"JSON_OBJECT({', '.join(spelled)})"
 
 
 def _row(captured: Captured, key: str, old_key: str, operation: str) -> str:

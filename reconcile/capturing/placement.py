@@ -23,7 +23,20 @@ from reconcile.capturing.catalog import Found
 from reconcile.capturing.feed import Feed
 from reconcile.capturing.script import Patience, Script, run
 from reconcile.capturing.state import CHANGED, INSTALLED, MISSING, UNCONFIRMED, FeedState
-from reconcile.capturing.tables import BEAT, CAPTURE, HEARTBEAT, KNOWN, LOSS, METADATA, ORIGIN, OUTBOX, PAUSED, SWITCH
+from reconcile.capturing.tables import (
+    BEAT,
+    CAPTURE,
+    EMITTED,
+    HEARTBEAT,
+    KNOWN,
+    LOSS,
+    METADATA,
+    ORIGIN,
+    OUTBOX,
+    PAUSED,
+    REPLACED,
+    SWITCH,
+)
 from reconcile.databases.clock import now
 from reconcile.databases.database import Database
 from strangler.core.errors import DatabaseError
@@ -103,7 +116,7 @@ def _home(database: Database) -> Script | None:
 
 
 def _tables(dialect: str) -> list[Table]:
-    return [table for table in METADATA.sorted_tables if table is not ORIGIN or dialect == "sqlite"]
+    return [table for table in METADATA.sorted_tables if table not in (ORIGIN, REPLACED) or dialect == "sqlite"]
 
 
 def _lacking(database: Database, feed: Feed) -> Script | None:
@@ -193,14 +206,15 @@ def _leaving(database: Database, gone: Sequence[str] | None, discard: bool) -> S
         if gone is not None and left - set(gone):
             return None
         heartbeat = state.read(connection, dialect, [HEARTBEAT_FEED.name])[HEARTBEAT_FEED.name].found
-        kept = not discard and _has_rows(connection, dialect)
+        kept = [] if discard else _with_rows(connection, dialect)
         home = catalog.home(connection, dialect)
-    tables = [table for table in reversed(_tables(dialect)) if not (kept and table is OUTBOX)]
+    tables = [table for table in reversed(_tables(dialect)) if table not in kept]
     drops = (*DIALECTS[dialect].drops(_named(heartbeat), home), *(f"DROP TABLE IF EXISTS {table.name}" for table in tables))
     return Script(database.name, dialect, "capture's own tables", DIALECTS[dialect].wrap(None, drops, ()))
 
 
-def _has_rows(connection: Connection, dialect: str) -> bool:
-    """Whether anything but beats waits in the outbox, if there is one."""
-    there = catalog.has_table(connection, dialect, OUTBOX.name)
-    return there and connection.execute(select(OUTBOX.c.id).where(OUTBOX.c.operation != BEAT).limit(1)).first() is not None
+def _with_rows(connection: Connection, dialect: str) -> list[Table]:
+    """Those tables in which something but beats waits, of the outbox and what is emitted."""
+    there = [table for table in (OUTBOX, EMITTED) if catalog.has_table(connection, dialect, table.name)]
+    waiting = [select(table.c.id).where(table.c.operation != BEAT).limit(1) for table in there]
+    return [table for table, query in zip(there, waiting, strict=True) if connection.execute(query).first() is not None]

@@ -27,6 +27,7 @@ _SHAPES = {  # pg_trigger's tgtype, tgenabled, tgnewtable, tgoldtable, and wheth
     "update": "16 A captured_rows - f",
     "delete": "8 A - captured_rows f",
     "row": "29 A - - f",
+    "emit_row": "29 A - - f",
     "beat": "21 A - - f",
 }
 _EVENTS = {"insert": "new", "update": "new", "delete": "old"}
@@ -37,6 +38,10 @@ def quote(name: str) -> str:
 
 
 def triggers(captured: Captured) -> tuple[Trigger, ...]:
+    return (*_of_keys(captured), *((_of_images(captured),) if captured.image else ()))
+
+
+def _of_keys(captured: Captured) -> tuple[Trigger, ...]:
     body = _body(captured)
     if captured.feed == HEARTBEAT_FEED:
         return (_trigger(captured, body, "beat", "AFTER INSERT OR UPDATE", "FOR EACH ROW"),)
@@ -58,7 +63,10 @@ def spell(found_table: str) -> str:
 
 def creations(captured: Captured) -> tuple[str, ...]:
     """Statements that make a feed's function and triggers."""
-    return (_function(captured), *(statement for trigger in triggers(captured) for statement in trigger.create))
+    functions = [_function(captured, captured.stem, _body(captured))]
+    if captured.image:
+        functions.append(_function(captured, f"{captured.stem}_emit", _image_body(captured), _settings(captured)))
+    return (*functions, *(statement for trigger in triggers(captured) for statement in trigger.create))
 
 
 def drops(names: Sequence[tuple[str, str]], home: str) -> tuple[str, ...]:
@@ -76,11 +84,50 @@ def wrap(relation: str | None, ddl: Sequence[str], dml: Sequence[str]) -> tuple[
     return ("BEGIN", f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'", *lock, *ddl, *dml, "COMMIT")
 
 
-def _function(captured: Captured) -> str:
+def _function(captured: Captured, name: str, body: str, settings: str = "") -> str:
     tag = f"${captured.stem}$"  # no name in the body can end it
     return (
-        f"CREATE OR REPLACE FUNCTION {captured.home}.{quote(captured.stem)}() RETURNS trigger LANGUAGE plpgsql\n"
-        f"SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS {tag}{_body(captured)}{tag}"
+        f"CREATE OR REPLACE FUNCTION {captured.home}.{quote(name)}() RETURNS trigger LANGUAGE plpgsql\n"
+        f"SECURITY DEFINER SET search_path = pg_catalog, pg_temp{settings} AS {tag}{body}{tag}"
+    )
+
+
+# What a session may have set that says how values of a type are spelled; seen to only where there are such values.
+_SPELLED_BY = {
+    **dict.fromkeys(("float4", "float8", "_float4", "_float8"), " SET extra_float_digits = 1"),
+    **dict.fromkeys(("interval", "_interval"), " SET intervalstyle = 'iso_8601'"),
+    **dict.fromkeys(("bytea", "_bytea"), " SET bytea_output = 'hex'"),
+    **dict.fromkeys(("money", "_money"), " SET lc_monetary = 'C'"),
+}
+
+
+def _settings(captured: Captured) -> str:
+    return "".join(dict.fromkeys(_SPELLED_BY.get(kind, "") for _, kind in captured.image))
+
+
+def _of_images(captured: Captured) -> Trigger:
+    """For each row: only so are old and new row side by side."""
+    event = "AFTER INSERT OR UPDATE OR DELETE"
+    return _trigger(captured, _image_body(captured), "emit_row", event, "FOR EACH ROW", f"{captured.stem}_emit")
+
+
+def _image_body(captured: Captured) -> str:
+    """The row as a whole: a column that is added later is in it, and one that is dropped makes no writer fail."""
+    new, old = _key(captured, "NEW"), _key(captured, "OLD")
+    changed = f"CASE WHEN {' OR '.join(_differ(captured))} THEN {old} END"
+    silent = f"{_ORIGIN} <> '' OR {_paused(captured)}"
+    branches = _by_operation(
+        _emitted(captured, INSERTED, new, "NULL", "NULL", "row_to_json(NEW)"),
+        _emitted(captured, UPDATED, new, changed, "row_to_json(OLD)", "row_to_json(NEW)"),
+        _emitted(captured, DELETED, old, "NULL", "row_to_json(OLD)", "NULL"),
+    )
+    return _chain({silent: "NULL"} | branches)
+
+
+def _emitted(captured: Captured, operation: str, key: str, old_key: str, old: str, new: str) -> str:
+    return (
+        f"INSERT INTO {captured.home}.strangler_emitted (feed, operation, key, old_key, old_row, new_row, at)\n"
+        f"    VALUES ({literal(captured.feed.name)}, '{operation}', {key}, {old_key}, {old}, {new}, {_AT})"
     )
 
 
@@ -116,18 +163,24 @@ def _steps(captured: Captured, branches: dict[str, str]) -> str:
     """A paused feed writes nothing; a TRUNCATE is noted even so."""
     feed = literal(captured.feed.name)
     loss = f"INSERT INTO {captured.home}.strangler_loss (feed, why, at) VALUES ({feed}, 'the table was truncated', {_AT})"
-    paused = f"EXISTS (SELECT 1 FROM {captured.home}.strangler_paused WHERE generation = {captured.generation})"
-    steps = {"TG_OP = 'TRUNCATE'": loss, paused: "NULL"} | branches
+    return _chain({"TG_OP = 'TRUNCATE'": loss, _paused(captured): "NULL"} | branches)
+
+
+def _paused(captured: Captured) -> str:
+    return f"EXISTS (SELECT 1 FROM {captured.home}.strangler_paused WHERE generation = {captured.generation})"
+
+
+def _chain(steps: dict[str, str]) -> str:
     chain = "\n  ELSIF ".join(f"{condition} THEN\n    {statement};" for condition, statement in steps.items())
     return f"\nBEGIN\n  IF {chain}\n  END IF;\n  RETURN NULL;\nEND"
 
 
-def _trigger(captured: Captured, body: str, name: str, event: str, scope: str) -> Trigger:
+def _trigger(captured: Captured, body: str, name: str, event: str, scope: str, function: str = "") -> Trigger:
     """ALWAYS: also for sessions whose `session_replication_role` is replica, as loaders and replication set it."""
     label = quote(f"{captured.stem}_{name}")
     create = (
         f"CREATE OR REPLACE TRIGGER {label} {event} ON {captured.relation}\n"
-        f"{scope} EXECUTE FUNCTION {captured.home}.{quote(captured.stem)}()",
+        f"{scope} EXECUTE FUNCTION {captured.home}.{quote(function or captured.stem)}()",
         f"ALTER TABLE {captured.relation} ENABLE ALWAYS TRIGGER {label}",
     )
     return Trigger(f"{captured.stem}_{name}", f"{body}\n{_SHAPES[name]}", create)

@@ -14,6 +14,7 @@ from reconcile.capturing.tables import BEAT, DELETED, INSERTED, UPDATED
 _AT = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
 _ORIGIN = "coalesce((SELECT origin FROM strangler_origin), '')"
 _OUTBOX = "INSERT INTO strangler_outbox (feed, key, old_key, operation, origin, at)"
+_EMITTED = "INSERT INTO strangler_emitted (feed, operation, key, old_key, old_row, new_row, at)"
 
 
 def quote(name: str) -> str:
@@ -37,7 +38,7 @@ def triggers(captured: Captured) -> tuple[Trigger, ...]:
         found.append(
             _trigger(captured, "BEFORE", "UPDATE", [_in_the_way(captured, unique, "OLD") for unique in captured.uniques])
         )
-    return tuple(found)
+    return (*found, *_of_images(captured))
 
 
 def _heartbeat(captured: Captured) -> tuple[Trigger, ...]:
@@ -70,10 +71,13 @@ def wrap(relation: str | None, ddl: Sequence[str], dml: Sequence[str]) -> tuple[
 
 
 def _trigger(captured: Captured, when: str, event: str, statements: list[str]) -> Trigger:
-    name = f"{captured.stem}_{when.lower()}_{event.lower()}"
+    return _made(captured, f"{captured.stem}_{when.lower()}_{event.lower()}", f"{when} {event}", _running(captured), statements)
+
+
+def _made(captured: Captured, name: str, event: str, condition: str, statements: list[str]) -> Trigger:
     rows = ";\n  ".join(statements)
-    create = f"""CREATE TRIGGER {quote(name)} {when} {event} ON {quote(captured.feed.table)}
-{_running(captured)}BEGIN
+    create = f"""CREATE TRIGGER {quote(name)} {event} ON {quote(captured.feed.table)}
+{condition}BEGIN
   {rows};
 END"""
     return Trigger(name, create, (create,))
@@ -81,9 +85,68 @@ END"""
 
 def _running(captured: Captured) -> str:
     """The heartbeat has no switch: it is what tells whether anything goes through."""
-    if captured.feed == HEARTBEAT_FEED:
-        return ""
-    return f"WHEN NOT EXISTS (SELECT 1 FROM strangler_paused WHERE generation = {captured.generation})\n"
+    return "" if captured.feed == HEARTBEAT_FEED else f"WHEN {_switch(captured)}\n"
+
+
+def _switch(captured: Captured) -> str:
+    return f"NOT EXISTS (SELECT 1 FROM strangler_paused WHERE generation = {captured.generation})"
+
+
+def _of_images(captured: Captured) -> tuple[Trigger, ...]:
+    """What REPLACE takes away has no trigger of its own, so what may be in the way is kept before, and emitted after: by then a
+    row that was is gone. What is kept of a statement that came to nothing is thrown away by the next one."""
+    if not captured.image:
+        return ()
+    feed, key, old_key = literal(captured.feed.name), _key(captured, "NEW"), _key(captured, "OLD")
+    old, new = _image(captured, "OLD"), _image(captured, "NEW")
+    changed = " OR ".join(_differ(f"NEW.{quote(column)}", f"OLD.{quote(column)}") for column in captured.feed.columns)
+    kept = f"strangler_replaced WHERE feed = {feed}"
+    gone = f"{_EMITTED}\n  SELECT {feed}, '{DELETED}', key, NULL, old_row, NULL, {_AT} FROM {kept}"
+    came = f"""{_EMITTED}
+  SELECT {feed}, CASE WHEN here.key IS NULL THEN '{INSERTED}' ELSE '{UPDATED}' END, {key}, NULL, here.old_row, {new}, {_AT}
+  FROM (SELECT 1) LEFT JOIN strangler_replaced AS here ON here.feed = {feed} AND here.key = {key}"""
+    altered = f"{_EMITTED}\n  VALUES ({feed}, '{UPDATED}', {key}, CASE WHEN {changed} THEN {old_key} END, {old}, {new}, {_AT})"
+    left = f"{_EMITTED}\n  VALUES ({feed}, '{DELETED}', {old_key}, NULL, {old}, NULL, {_AT})"
+    return (
+        _emit(captured, "BEFORE", "INSERT", [f"DELETE FROM {kept}", _keep(captured, "")]),
+        _emit(captured, "AFTER", "INSERT", [f"{gone} AND key <> {key}", came, f"DELETE FROM {kept}"]),
+        _emit(captured, "BEFORE", "UPDATE", [f"DELETE FROM {kept}", _keep(captured, "OLD")]),
+        _emit(captured, "AFTER", "UPDATE", [gone, altered, f"DELETE FROM {kept}"]),
+        _emit(captured, "AFTER", "DELETE", [f"DELETE FROM {kept} AND key = {old_key}", left]),
+    )
+
+
+def _emit(captured: Captured, when: str, event: str, statements: list[str]) -> Trigger:
+    condition = f"WHEN {_ORIGIN} = '' AND {_switch(captured)}\n"
+    return _made(captured, f"{captured.stem}_emit_{when.lower()}_{event.lower()}", f"{when} {event}", condition, statements)
+
+
+def _keep(captured: Captured, itself: str) -> str:
+    """What has the same as the row that comes, of anything that no two rows may have the same of."""
+    same = [" AND ".join(f"other.{quote(column)} = NEW.{quote(column)}" for column in unique) for unique in captured.replacing]
+    conditions = [f"({' OR '.join(f'({each})' for each in same) or '0'})"]
+    if itself:
+        key = captured.feed.columns
+        conditions.append(f"({' OR '.join(_differ(f'other.{quote(name)}', f'{itself}.{quote(name)}') for name in key)})")
+    elif captured.types == ("integer",):  # until a row has its number, SQLite says that it is -1
+        conditions.append(f"NEW.{quote(captured.feed.columns[0])} <> -1")
+    row = f"{literal(captured.feed.name)}, {_key(captured, 'other')}, {_image(captured, 'other')}"
+    chosen = f"FROM {quote(captured.feed.table)} AS other WHERE {' AND '.join(conditions)}"
+    return f"INSERT INTO strangler_replaced (feed, key, old_row)\n  SELECT {row}\n  {chosen}"
+
+
+def _image(captured: Captured, row: str) -> str:
+    """Every value as SQL would write it, so that its type and all of its digits are in it; a few columns to an object, since
+    functions take no more than a hundred arguments."""
+    spelled = [f"{literal(name)}, {_spelled(f'{row}.{quote(name)}')}" for name, _ in captured.image]
+    objects = [f"json_object({', '.join(spelled[start : start + 25])})" for start in range(0, len(spelled), 25)]
+    return f"json_array({', '.join(objects)})"
+
+
+def _spelled(column: str) -> str:
+    """`quote` ends a text at its first NUL."""
+    whole = f"'CAST(X''' || hex({column}) || ''' AS TEXT)'"
+    return f"CASE WHEN typeof({column}) = 'text' AND instr({column}, char(0)) THEN {whole} ELSE quote({column}) END"
 
 
 def _row(captured: Captured, key: str, old_key: str, operation: str) -> str:

@@ -78,5 +78,31 @@ KNOWN = tables.table(
     tables.moment("at", nullable=False),
 )
 
+# Rows as they were before and after changes that an application made, for mappings with `emit`. Writers only ever insert. What
+# a trigger could not spell is NULL: it must not make the writer fail.
+EMITTED = tables.table(
+    "strangler_emitted",
+    METADATA,
+    _number(),
+    Column("feed", tables.name(FEED_LENGTH), nullable=False),
+    Column("operation", tables.name(1), nullable=False),
+    Column("key", tables.text(), nullable=False),
+    Column("old_key", tables.text()),
+    Column("old_row", tables.text()),
+    Column("new_row", tables.text()),
+    tables.moment("at", nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# SQLite only: the rows that the statement at work may be about to replace, which has no trigger of theirs. Without a key of its
+# own: what is in the way of the writer's row twice must not be in the way of its statement.
+REPLACED = tables.table(
+    "strangler_replaced",
+    METADATA,
+    Column("feed", tables.name(FEED_LENGTH)),
+    Column("key", tables.text()),
+    Column("old_row", tables.text()),
+)
+
 # SQLite only: the origin of the transaction that is open. Empty whenever none is.
 ORIGIN = tables.table("strangler_origin", METADATA, Column("origin", tables.name(), primary_key=True))

@@ -114,12 +114,16 @@ def _check(written: Written, reader: Reader) -> None:
     _check_names(mappings, reader, "mapping")
     _check_targets(mappings, reader)
     outbox = written.get("outbox")
+    for entry in mappings if outbox is None else ():
+        if "emit" in entry:
+            message = "needs an `outbox` in this file, with the sinks that get its events"
+            reader.problem(entry.place("emit"), f"{entry.path}.emit", message)
     if isinstance(outbox, Written):
         _database(outbox, "database", known, reader)
         _check_names([sink for sink in outbox.get("sinks", []) if isinstance(sink, Written)], reader, "sink")
         check_outbox(outbox, reader)
-    if "mappings" in written and not written["mappings"]:
-        reader.problem(written.place("mappings"), "mappings", "is empty: describe at least one mapping")
+    if "mappings" in written and not written["mappings"] and outbox is None:
+        reader.problem(written.place("mappings"), "mappings", "is empty: describe at least one mapping, or an outbox")
 
 
 def _check_mapping(entry: Written, known: list[str], reader: Reader) -> None:
@@ -133,8 +137,8 @@ def _check_mapping(entry: Written, known: list[str], reader: Reader) -> None:
         _check_key(entry, reader)
     if isinstance(entry.get("back"), Written):
         _check_back(entry, entry["back"], reader)
-    if "emit" in entry:
-        message = "this version captures keys, no events: remove it, and write events into the outbox in the application"
+    if "emit" in entry and isinstance(entry.get("from"), Written) and "query" in _keys(entry["from"]):
+        message = "needs `from.table`: of a query nobody can tell what a row was before; let the application write those events"
         reader.problem(entry.place("emit"), f"{entry.path}.emit", message)
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from operator import itemgetter
 
-from sqlalchemy import Connection, delete, or_, select
+from sqlalchemy import Connection, Table, delete, or_, select
 
 from reconcile.capturing.tables import BEAT, OUTBOX
 from reconcile.relaying.change import Change
@@ -28,19 +28,20 @@ def take(connection: Connection, feeds: Collection[str], limit: int) -> list[Cha
         return [Change(*row[1:]) for row in sorted(rows, key=itemgetter(0))]
     found = connection.execute(oldest.add_columns(*_COLUMNS).with_for_update(skip_locked=True)).all()
     if found:
-        _remove(connection, [row[0] for row in found])
+        remove(connection, OUTBOX, [row[0] for row in found])
     return [Change(*row[1:]) for row in found]
 
 
 _REMOVE = (  # one look into the key per id; left to choose, MariaDB reads a small table whole, and waits for writers' rows
     "DELETE o FROM JSON_TABLE(%s, '$[*]' COLUMNS (id BIGINT PATH '$')) AS taken "
-    f"STRAIGHT_JOIN {OUTBOX.name} AS o FORCE INDEX (PRIMARY) ON o.id = taken.id"
+    "STRAIGHT_JOIN {} AS o FORCE INDEX (PRIMARY) ON o.id = taken.id"
 )
 
 
-def _remove(connection: Connection, ids: list[int]) -> None:
+def remove(connection: Connection, table: Table, ids: list[int]) -> None:
+    """Delete rows that writers add to all the time, without waiting for any of them."""
     if connection.dialect.name == "mysql":
-        connection.exec_driver_sql(_REMOVE, (json.dumps(ids),))
+        connection.exec_driver_sql(_REMOVE.format(table.name), (json.dumps(ids),))
         return
     for start in range(0, len(ids), 500):
-        connection.execute(delete(OUTBOX).where(OUTBOX.c.id.in_(ids[start : start + 500])))
+        connection.execute(delete(table).where(table.c.id.in_(ids[start : start + 500])))

@@ -138,7 +138,12 @@ def test_the_worked_example_is_right():
         ("COLUMN", "{column: c, convert: local_time, zone: ../x}", "7: mappings[0].columns.x.zone: '../x' is not a time zone"),
         ("COLUMN", "{column: c, convert: cent}", "7: mappings[0].columns.x.convert: 'cent' is not one of"),
         ("COLUMN", "{column: c, map: {a: b, a: c}}", "7: mappings[0].columns.x.map.a: stands twice"),
-        ("COLUMN}", "c}\n    emit: a.changed", "8: mappings[0].emit: this version captures keys, no events: remove it"),
+        ("COLUMN}", "c}\n    emit: a.changed", "8: mappings[0].emit: needs an `outbox` in this file, with the sinks"),
+        (
+            "table: t, key: k}",
+            "query: q, key: k, captured_from: {t: k}}\n    emit: a",
+            "6: mappings[0].emit: needs `from.table`: of a query nobody can tell what a row was before",
+        ),
         ("COLUMN", "{python: 'm:f'}", "7: mappings[0].columns.x: `python` and `needs` go together"),
         (
             "table: t, key: k",
