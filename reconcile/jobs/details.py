@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,13 @@ from reconcile.backfilling.status import Status
 from reconcile.comparing.history import Passed
 from reconcile.jobs.look import standings
 from reconcile.mapping.model import Plan
+from reconcile.outbox.letters import dead
+from reconcile.outbox.status import SinkStatus, status
 from strangler.core.errors import StranglerError
 
 VERSION = 1
 PASSES = 30  # of a mapping
+LETTERS, FEW = 50, 5000  # dead letters that are told, and how many there may be for any to be looked up
 
 
 class Details:
@@ -68,7 +72,23 @@ def of_plan(plan: Plan) -> dict[str, Any]:
                 "backfilling": _backfill(backfills.get(standing.mapping)),
             }
         )
-    return {"mappings": mappings}
+    return {"mappings": mappings, "outbox": _outbox(plan)}
+
+
+def _outbox(plan: Plan) -> dict[str, Any] | None:
+    """How each sink stands, and why events could not be delivered: without what is in them."""
+    if plan.outbox is None:
+        return None
+    found = _or(lambda: status(plan), None)
+    if found is None:
+        return {"table": plan.outbox.table, "sinks": [], "letters": []}
+    few = 0 < sum(each.dead for each in found.sinks) <= FEW
+    letters = _or(lambda: dead(plan), ())[:LETTERS] if few else ()
+    return {**found.document(), "sinks": [_sink(each) for each in found.sinks], "letters": [each.document() for each in letters]}
+
+
+def _sink(each: SinkStatus) -> dict[str, Any]:
+    return {**asdict(each), "well": each.is_well, "silent": each.is_silent}
 
 
 def _or(ask: Callable[[], Any], otherwise: Any) -> Any:

@@ -66,7 +66,16 @@ def test_every_page_fits_is_legible_and_has_no_serious_finding(
     root, site = pages
     cause = first_cause(root, site)
     axe = importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text()
-    paths = ["/", "/routes/read-order", f"/causes/{cause['id']}", f"/diffs/{cause['example']}", "/data", "/journal", "/progress"]
+    paths = [
+        "/",
+        "/routes/read-order",
+        f"/causes/{cause['id']}",
+        f"/diffs/{cause['example']}",
+        "/data",
+        "/outbox",
+        "/journal",
+        "/progress",
+    ]
     with chromium.window(width=width, dark=dark) as window:
         window.go(root + "/login")
         found = {"/login": serious(window, axe)}

@@ -30,6 +30,18 @@ def show(desk: Desk, asked: Asked) -> Mapping[str, Any]:
     }
 
 
+def show_outbox(desk: Desk, asked: Asked) -> Mapping[str, Any]:
+    """Events: every sink, and what could not be delivered."""
+    files, now = told(desk.config), time.time()
+    outboxes = [file["outbox"] for file in files.values() if file.get("outbox")]
+    return {
+        "sinks": [{**sink, "table": each["table"]} for each in outboxes for sink in each["sinks"]],
+        "letters": [letter for each in outboxes for letter in each["letters"]],
+        "outboxes": outboxes,
+        "silent": _silence(files, now),
+    }
+
+
 def show_mapping(desk: Desk, asked: Asked) -> Mapping[str, Any]:
     """One mapping."""
     files, now = told(desk.config), time.time()

@@ -15,6 +15,7 @@ PAGES: tuple[Page, ...] = (
     Page("/diffs/{name}", "Difference", "routes", "difference.html", difference.show, (_WHOLE,), live=False),
     Page("/data", "Data", "data", "data.html", data.show),
     Page("/data/{name}", "Mapping", "data", "mapping.html", data.show_mapping),
+    Page("/outbox", "Outbox", "outbox", "outbox.html", data.show_outbox),
     Page(
         "/journal",
         "Journal",

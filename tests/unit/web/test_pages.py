@@ -60,10 +60,10 @@ async def ids(site: Site) -> dict[str, str]:
     return next(cause for route in routes for cause in route["causes"])
 
 
-@pytest.mark.parametrize("path", ["/", "/routes/home", "/routes/read-order", "/data", "/journal"])
+@pytest.mark.parametrize("path", ["/", "/routes/home", "/routes/read-order", "/data", "/outbox", "/journal"])
 async def test_with_nothing_to_show_every_page_says_what_will_stand_there(site: Site, path: str) -> None:
     found = await page(site, path)
-    assert re.search(r"yet|no mappings|nothing|Nothing", found.text, re.IGNORECASE)
+    assert re.search(r"yet|no mappings|no outbox|nothing", found.text, re.IGNORECASE)
 
 
 async def test_the_first_page_has_the_answer_then_what_needs_attention_then_every_route(stored: Site) -> None:
@@ -338,11 +338,22 @@ MAPPING = {
 }  # fmt: skip
 
 
+SINK = {
+    "name": "billing", "state": "away", "why": "`connect` failed: <refused>", "noted": 1.0, "resumes": 4.0, "pending": 12,
+    "oldest": 75.0, "unspread": 3, "dead": 1, "held": 4, "counts": {"delivered": 1234}, "gone": False, "well": False, "silent": False,
+}  # fmt: skip
+LETTER = {
+    "sink": "billing", "number": 4711, "id": "e-1", "type": "order.<placed>", "key": "o-7",
+    "error": "422: <b>no such</b> customer", "attempts": 1, "held": 4, "age": 90.0, "size": 20,
+}  # fmt: skip
+OUTBOX = {"table": "outbox_events", "waiting": 2, "oldest": 1.0, "kept": 1000, "sinks": [SINK], "letters": [LETTER]}
+
+
 def say(site: Site, **changes: object) -> None:
     config = site.control.config
     assert config is not None
     guards = data_document.path_of(config)
-    told = {"version": 1, "files": {"mappings.yaml": {"at": 0.0, "mappings": [{**MAPPING, **changes}]}}}
+    told = {"version": 1, "files": {"mappings.yaml": {"at": 0.0, "mappings": [{**MAPPING, **changes}], "outbox": OUTBOX}}}
     guards.with_name(f"{guards.stem}.details.json").write_text(json.dumps(told))
 
 
@@ -359,6 +370,23 @@ async def test_a_mapping_shows_who_owns_it_what_is_on_its_way_and_what_differs_m
     for part in ("orders: drift", "shop_order → <orders>", "2 keys", "total 2 rows status 1 row", "1,200"):
         assert part in found, found
     await page(site, "/data/nobody", 404)
+
+
+async def test_a_sink_that_is_away_and_a_dead_letter_say_why_and_what_to_do(site: Site) -> None:
+    say(site)
+    found = await page(site, "/outbox")
+    for words in (
+        "0 of 1 sink well",
+        "! away",
+        "connect failed: <refused>",
+        "1 min",
+        "15",
+        "1,234",
+        "422: <b>no such</b> customer",
+    ):
+        assert words in found.text.replace("connect  failed", "connect failed"), found.text
+    assert "strangler outbox retry billing 4711" in found.text
+    assert len(found.named("script")) == 3
 
 
 NOT_READ = ("", "[]", '{"version": 2, "files": {}}', '{"version": 1, "files": {"a": {"mappings": 1}}}', "\xff")
