@@ -83,6 +83,7 @@ def test_every_page_fits_is_legible_and_has_no_serious_finding(
         for path in paths:
             window.go(root + path)
             there(window, path)
+            window.until("document.title !== 'In a moment · Strangler'")
             assert window.run("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than the window"
             found[path] = serious(window, axe)
         assert {path: findings for path, findings in found.items() if findings} == {}

@@ -23,7 +23,7 @@ def show(desk: Desk) -> Response:
     """It stands alone, with its style in it: the policy names that style, and nothing else."""
     text = desk.last_progress.latest(lambda: _text(desk), str, PATIENCE)
     if not text:
-        return page("wait.html", refresh=2)
+        return page("wait.html")
     styles = " ".join(f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'" for style in _STYLE.findall(text))
     policy = f"default-src 'none'; style-src {styles}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     return HTMLResponse(text.encode("utf-8", "backslashreplace"), headers={"Content-Security-Policy": policy})

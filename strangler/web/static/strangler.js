@@ -32,6 +32,9 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 document.addEventListener("htmx:sseError", () => tell("not live: the proxy does not answer; what stands here is what was known last"));
 document.addEventListener("htmx:sseOpen", () => tell("what stands here is kept up to date"));
 
+const waiting = document.querySelector("[data-wait]");
+if (waiting) setTimeout(() => location.reload(), Number(waiting.dataset.wait));
+
 let kept = "";
 
 function filter(field) {

@@ -340,7 +340,8 @@ MAPPING = {
 
 SINK = {
     "name": "billing", "state": "away", "why": "`connect` failed: <refused>", "noted": 1.0, "resumes": 4.0, "pending": 12,
-    "oldest": 75.0, "unspread": 3, "dead": 1, "held": 4, "counts": {"delivered": 1234}, "gone": False, "well": False, "silent": False,
+    "oldest": 75.0, "unspread": 3, "dead": 1, "held": 4, "counts": {"delivered": 1234},
+    "gone": False, "well": False, "silent": False,
 }  # fmt: skip
 LETTER = {
     "sink": "billing", "number": 4711, "id": "e-1", "type": "order.<placed>", "key": "o-7",
