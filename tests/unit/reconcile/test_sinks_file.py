@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import fcntl
 import json
 import os
 import stat
@@ -102,6 +103,24 @@ async def test_several_may_write_to_one_file(path):
         start = lines.index(call[0].id)
         assert lines[start : start + 20] == [each.id for each in call], "what was sent in one call stands together"
     await asyncio.gather(*(sink.close() for sink in sinks))
+
+
+async def test_others_wait_from_the_look_at_the_last_line_until_ours_are_on_the_disk(path, sink, monkeypatch):
+    done = []
+    for module, name in ((fcntl, "flock"), (os, "pread"), (os, "write"), (os, "fsync")):
+        monkeypatch.setattr(module, name, noting(getattr(module, name), done))
+    await sink.send([event(1)])
+    done.clear()
+    await sink.send([event(2)])
+    assert done == [("flock", fcntl.LOCK_EX), ("pread",), ("write",), ("fsync",), ("flock", fcntl.LOCK_UN)]
+
+
+def noting(call, done):
+    def noted(*given):
+        done.append((call.__name__, *given[1:]) if call.__name__ == "flock" else (call.__name__,))
+        return call(*given)
+
+    return noted
 
 
 async def test_what_is_refused_is_not_written_nor_what_is_behind_it(path, sink):
