@@ -37,7 +37,8 @@ class Callers:
         if head.get("do") == "state":
             say(self._state())
         elif head.get("do") == "reload":
-            self._waiting.append((self._read(str(head.get("digest", ""))), say))
+            number = self._read(str(head.get("digest", "")))  # which may call us: `_waiting` is another one then
+            self._waiting.append((number, say))
             self.look()
         else:
             self._other(head, say)

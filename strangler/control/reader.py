@@ -22,11 +22,13 @@ from strangler.control.access import check_writable
 from strangler.control.cutover.record import record_of
 from strangler.control.flipping import by_hand
 from strangler.control.flipping.by_hand import Ruling
+from strangler.control.flipping.draft import edited
 from strangler.control.flipping.guard import guard
 from strangler.control.flipping.world import Judge, World
 from strangler.control.frames import Head
 from strangler.control.lifeline import begin, hear, say_and_end
 from strangler.control.shortfalls import shortfalls
+from strangler.core.cutover import Record, decode
 from strangler.core.cutover_terms import stranded
 from strangler.core.errors import ConfigError, UsageError
 from strangler.core.flip import Place, place_of
@@ -38,7 +40,7 @@ from strangler.proxy.hooks import load_hook
 
 
 def read(
-    path: Path, environ: Mapping[str, str], held: str, served: Mapping[str, list[Any]] | None, judge: Judge
+    path: Path, environ: Mapping[str, str], held: str, served: Mapping[str, list[Any]] | None, judge: Judge, coming: str = ""
 ) -> tuple[Head, bytes]:
     """What the supervisor needs to know about the file, and the pickled configuration; or what is wrong with it.
 
@@ -48,10 +50,13 @@ def read(
         judge: the guard.
         held: the listeners whose sockets are open, as an earlier answer gave them; "" if none are. Another address in the
             file means nothing to workers that have these sockets: it waits for the next start.
+        coming: the record of a cutover, decided: file and record are read as it will leave them; "" without one.
     """
     digest, ruling = "", Ruling()
     try:
-        data = contents(path)
+        data, record = contents(path), record_of(path)
+        if coming:
+            data, record = _as_it_comes(path, data, decode(coming.encode()))
         digest = sha256(data).hexdigest()
         config = sound(path, data, environ)
         missed = shortfalls(config)
@@ -61,7 +66,6 @@ def read(
         check_certificates(config)
         if any(upstream.identity for upstream in config.upstreams.values()):
             IDENTITY.find(environ, config.folder)
-        record = record_of(path)
         if lost := list(stranded(config, record)):
             raise UsageError("\n".join(f"{path}: {line}" for line in lost))
         if served is not None:
@@ -91,6 +95,13 @@ def read(
         "moved": sorted(record.moved),
         "hold": {"token": move.token, "routes": list(move.routes), "seconds": move.hold} if (move := record.move) else None,
     }, pickle.dumps(kept, pickle.HIGHEST_PROTOCOL)
+
+
+def _as_it_comes(path: Path, data: bytes, record: Record) -> tuple[bytes, Record]:
+    """What a cutover will make of a file, by the way in which every flip edits it. Raises UsageError if it cannot."""
+    assert record.move is not None
+    snapshot = Snapshot(path, path, data, data.decode("utf-8"))
+    return edited(snapshot, record.move.flips).encode("utf-8"), record
 
 
 def check_comparisons(config: Config) -> None:
@@ -136,4 +147,5 @@ def _unpack(held: str) -> tuple[Listener, ...]:
 if __name__ == "__main__":
     settings = begin()
     told = hear(settings)
-    say_and_end(settings, *read(Path(settings["path"]), os.environ, settings["held"], told["served"], guard))
+    given = Path(settings["path"]), os.environ, settings["held"], told["served"], guard, told.get("record", "")
+    say_and_end(settings, *read(*given))

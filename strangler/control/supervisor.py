@@ -24,6 +24,7 @@ from strangler.control.cells import new_arena
 from strangler.control.child import python
 from strangler.control.crew import DATA, Crew, Equipment
 from strangler.control.cutover.calls import Calls
+from strangler.control.cutover.foresight import Foresight
 from strangler.control.cutover.hold import Hold
 from strangler.control.frames import Head
 from strangler.control.holdings import Holdings
@@ -76,7 +77,8 @@ class Supervisor:
             other=self._hear,
         )
         self._hold = Hold(self._loop, self._crew.tell_hold, self._say, self._crew.names)
-        self._calls = Calls(self._hold, self._stands_against_a_hold, self._crew.tell_control)
+        self._foresight = Foresight(self._loop, order.path, lambda: self._reading.held)
+        self._calls = Calls(self._hold, self._stands_against_a_hold, self._crew.tell_control, self._foresight)
         self._signals = {
             signal.SIGTERM: self._stop,
             signal.SIGINT: self._stop,
@@ -281,8 +283,10 @@ class Supervisor:
 
     def _have_read(self, digest: str) -> int:
         """Have the file read, unless it is served already."""
-        served = digest == self._plan["digest"] and not self._problems
-        return self._reading.done if served or self._stops else self._reading.read(asked=True)
+        if self._stops or (digest == self._plan["digest"] and not self._problems):
+            return self._reading.done
+        foreseen = self._foresight.take(self._hold.token, digest)
+        return (foreseen and self._reading.foretold(*foreseen)) or self._reading.read(asked=True)
 
     def _is_over(self, number: int) -> bool:
         """A successor that is getting ready may have read the file before: it has to be asked, as soon as it can be."""

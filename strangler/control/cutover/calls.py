@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 
+from strangler.control.cutover.foresight import Foresight
 from strangler.control.cutover.hold import Hold
 from strangler.control.frames import Head
 
@@ -16,11 +17,18 @@ class Calls:
 
     Args:
         stands_against: why no hold may begin now, in words; "" if it may.
+        foresight: has the table read that a cutover will bring.
         order: hands an order to the control process; whether it is there.
     """
 
-    def __init__(self, hold: Hold, stands_against: Callable[[], str], order: Callable[[Head], bool]) -> None:
-        self._hold, self._stands_against, self._order = hold, stands_against, order
+    def __init__(
+        self,
+        hold: Hold,
+        stands_against: Callable[[], str],
+        order: Callable[[Head], bool],
+        foresight: Foresight,
+    ) -> None:
+        self._hold, self._stands_against, self._order, self._foresight = hold, stands_against, order, foresight
         self._numbers = count(1)
         self._callers: dict[int, Say] = {}
 
@@ -33,12 +41,15 @@ class Calls:
                 if not why and not hold.begin(token, head["routes"], head["seconds"], kept=bool(head.get("kept"))):
                     why = "another cutover holds its writes just now"
                 say({**hold.state(), "refused": why})
+            case "foresee":
+                self._foresight.look(token, head["record"], say)
             case "holding":
                 say(hold.state())
             case "keep":
                 say({"is": "hold", "kept": hold.keep(token)})
             case "release":
                 hold.release(token)
+                self._foresight.forget()
                 say(hold.state())
             case "cutover":
                 self._call(head, say)

@@ -12,6 +12,7 @@ from strangler.control.cutover.looking import Look, look
 from strangler.control.cutover.order import Done, Effect, Order, Tell, Told
 from strangler.control.cutover.sides import Sides
 from strangler.control.flipping.door import Outcome
+from strangler.control.flipping.draft import draft
 from strangler.control.flipping.flip import flip
 from strangler.control.flipping.order import Effect as Flipped
 from strangler.control.flipping.order import Order as Flipping
@@ -141,8 +142,21 @@ class Course:
         said = self._sides.prepare(self._hands.clock() + PREPARING)
         if not said.ok:
             raise Refusal("\n".join(said.words))
+        self._foresee()
         self._follow()
         return f"{said.keys:,} keys compared while nobody waits"
+
+    def _foresee(self) -> None:
+        """Everything that can be known of the file as it will be is found out before: while writes wait, it is only put there."""
+        world = self._hands.world
+        draft(self._flipping, world, world.read())
+        self._hands.foresee(self._record.opened(self._move))
+
+    @property
+    def _flipping(self) -> Flipping:
+        move = self._move
+        reason = f"cutover to the {move.to} side" + (f": {move.reason}" if move.reason else "")
+        return Flipping(move.name, move.actor, move.flips[0].after.stage, reason=reason, force=move.forced, cutover=move.token)
 
     def _follow(self) -> None:
         """What is written now has to arrive within the time that writes would wait for it."""
@@ -222,9 +236,7 @@ class Course:
         config = world.config(world.read().data)
         if not {route.name for route in config.routes} & set(move.routes):
             return f"{world.path} has no route of {move.name} any more"
-        reason = f"cutover to the {move.to} side" + (f": {move.reason}" if move.reason else "")
-        order = Flipping(move.name, move.actor, move.flips[0].after.stage, reason=reason, force=move.forced, cutover=move.token)
-        done = flip(order, world, self._seen.judgements if self._seen is not None else None)
+        done = flip(self._flipping, world, self._seen.judgements if self._seen is not None else None)
         if done.effect is Flipped.NOTHING:
             answer = world.take_up(world.read().real, "")  # whoever serves the file may not know who owns the data now
             if answer.outcome in (Outcome.REFUSED, Outcome.LATE):

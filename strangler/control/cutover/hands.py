@@ -18,11 +18,12 @@ from strangler.control.flipping import door
 from strangler.control.flipping.door import Door
 from strangler.control.flipping.world import World
 from strangler.control.frames import FrameError, Head
-from strangler.core.cutover import Move, Record
-from strangler.core.errors import UnreachableError
+from strangler.core.cutover import Move, Record, encode
+from strangler.core.errors import Refusal, UnreachableError
 from strangler.core.model import Config
 
 ANSWER = 5.0  # seconds for the supervisor, which answers at once
+READING = 120.0  # and for a file that it has to have read
 
 
 class Hands:
@@ -82,6 +83,14 @@ class Hands:
         """What the supervisor says of itself; None if nobody serves the file."""
         return door.state(self._real)
 
+    def foresee(self, record: Record) -> None:
+        """Have the table read that this record will bring once it is decided. Raises Refusal if nobody could serve it."""
+        record = record.with_decision()
+        assert record.move is not None
+        said = self._ask({"do": "foresee", "token": record.move.token, "record": encode(record).decode()}, READING)
+        if said["problems"]:
+            raise Refusal(said["problems"])
+
     def hold(self, move: Move, kept: bool) -> Head:
         """Have the workers hold its writes; how far they are. `refused` says why they do not."""
         question = {"do": "hold", "token": move.token, "routes": list(move.routes), "seconds": move.hold, "kept": kept}
@@ -113,13 +122,13 @@ class Hands:
     def _shelf(self) -> Shelf:
         return Shelf(self._real)
 
-    def _ask(self, question: Head) -> Head:
+    def _ask(self, question: Head, patience: float = ANSWER) -> Head:
         """Raises UnreachableError."""
         try:
             self._door = self._door or door.find(self._real)
             if self._door is None:
                 raise UnreachableError(f"nobody serves {self.world.path}: start `strangler serve`")
-            return self._door.ask(question, ANSWER)
+            return self._door.ask(question, patience)
         except (OSError, FrameError) as error:
             self.close()
             raise UnreachableError(f"the supervisor does not answer: {error}") from None

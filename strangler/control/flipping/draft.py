@@ -135,15 +135,21 @@ def _goal(order: Order, route: Route, routes: Sequence[Route]) -> Place:
 def _edited(world: World, snapshot: Snapshot, flips: Sequence[Flip]) -> str:
     """The text with the flips made. It is read as the workers will read it, so that nobody is promised what they refuse."""
     try:
-        text = edit(snapshot.text, [change(flip.route, flip.after) for flip in flips])
+        text = world.edited(snapshot, flips, edited)
         config = world.config(text.encode("utf-8"))
-    except (EditError, DocumentError) as error:
-        raise UsageError(f"{snapshot.path}: {error}") from None
     except ConfigError as error:
         raise UsageError("\n".join(("the flip would make a file with problems:", str(error)))) from None
     places = {route.name: place_of(route) for route in config.routes}
     assert all(places[flip.route] == flip.after for flip in flips)
     return text
+
+
+def edited(snapshot: Snapshot, flips: Sequence[Flip]) -> str:
+    """The text with the flips made. Raises UsageError if it cannot be edited."""
+    try:
+        return edit(snapshot.text, [change(flip.route, flip.after) for flip in flips])
+    except (EditError, DocumentError) as error:
+        raise UsageError(f"{snapshot.path}: {error}") from None
 
 
 def change(route: str, place: Place) -> Change:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from strangler.config import file, load
 from strangler.config.file import Snapshot
@@ -30,6 +31,8 @@ from strangler.core.model import Config
 Judge = Callable[[Config, Sequence[Flip]], Mapping[str, Judgement]]
 """The guard: what it says of each flip, by route. May raise StranglerError, and may take long."""
 
+K, V = TypeVar("K"), TypeVar("V")
+_KEPT = 2
 COURTESY = 0.3  # seconds that a flip waits for somebody who settles others
 
 
@@ -47,7 +50,8 @@ class World:
         self, path: Path, environ: Mapping[str, str], judge: Judge, complain: Callable[[str], None] = lambda text: None
     ) -> None:
         self.path, self._environ, self._judge, self._complain = path, environ, judge, complain
-        self._last: tuple[bytes, Config] | None = None
+        self._configs: dict[bytes, Config] = {}
+        self._edits: dict[tuple[bytes, tuple[Flip, ...]], str] = {}
 
     def now(self) -> float:
         """Seconds since 1970."""
@@ -65,10 +69,11 @@ class World:
 
     def config(self, data: bytes) -> Config:
         """What a file with this content means. Raises ConfigError."""
-        last = self._last
-        if last is None or last[0] != data:  # ten thousand routes take seconds to read
-            self._last = last = data, load.sound(self.path, data, self._environ)
-        return last[1]
+        return _kept(self._configs, data, lambda: load.sound(self.path, data, self._environ))
+
+    def edited(self, snapshot: Snapshot, flips: Sequence[Flip], edit: Callable[[Snapshot, Sequence[Flip]], str]) -> str:
+        """What `edit` makes of a file. Raises what that raises."""
+        return _kept(self._edits, (snapshot.data, tuple(flips)), lambda: edit(snapshot, flips))
 
     def turn(self, snapshot: Snapshot) -> AbstractContextManager[None]:
         """Be the only one of ours who writes the file. Raises BusyError, FileError."""
@@ -129,6 +134,15 @@ class World:
     def take_up(self, real: Path, digest: str) -> Answer:
         """Have whoever serves the file read it, and wait until every worker decides by it."""
         return door.take_up(real, digest)
+
+
+def _kept(found: dict[K, V], key: K, make: Callable[[], V]) -> V:
+    """The last few are kept, such as a file and what a flip makes of it: ten thousand routes take seconds to read."""
+    if key not in found:
+        while len(found) >= _KEPT:
+            del found[next(iter(found))]
+        found[key] = make()
+    return found[key]
 
 
 def _locked(real: Path, how: int, wait: float) -> int:

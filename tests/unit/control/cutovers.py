@@ -295,6 +295,9 @@ class GivenHands(Hands):
         snapshot = self.run.world.read()
         return {"pid": 7, "digest": snapshot.revision, "serving": True, "problems": ""}
 
+    def foresee(self, record: Record) -> None:
+        self.run.fail("foresee")
+
     def hold(self, move: Move, kept: bool) -> Head:
         self.run.step()
         workers = self.run.workers

@@ -131,6 +131,10 @@ class TestRefusals:
         run.on_the_way = [3, 2, 0]
         assert cutover(order(), run.hands).effect is Effect.DONE
 
+    def test_a_file_that_nobody_could_serve_afterwards(self, run: Run) -> None:
+        run.failures["foresee"] = [Refusal("routes.yaml: no such certificate")]
+        assert self.refused(run) == "routes.yaml: no such certificate"
+
     def test_somebody_else_is_at_it(self, run: Run) -> None:
         with run.again().hands.alone(), pytest.raises(Refusal, match="another cutover is under way"):
             cutover(order(), run.hands)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from strangler.control.cutover.calls import Calls
+from strangler.control.cutover.foresight import Foresight
 from strangler.control.cutover.hold import LEFT, Hold
 from strangler.control.loop import Timer
 
@@ -36,7 +38,8 @@ class Given:
         self.against, self.control = "", True
         workers = lambda: {1: "worker 1", 2: "worker 2"}  # noqa: E731
         self.hold = Hold(self.loop, self.told.append, self.said.append, workers)  # type: ignore[arg-type]
-        self.calls = Calls(self.hold, lambda: self.against, self._order)
+        foresight = Foresight(self.loop, Path("routes.yaml"), str)  # type: ignore[arg-type]
+        self.calls = Calls(self.hold, lambda: self.against, self._order, foresight)
         self.loop.go_on(LEFT)
 
     def _order(self, head: Any) -> bool:
