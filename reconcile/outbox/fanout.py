@@ -37,10 +37,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
+from reconcile.databases.among import among, slices
 from reconcile.databases.clock import now
 from reconcile.databases.database import Database
 from reconcile.emitting.taking import Emitted, Taking
-from reconcile.outbox.among import among, slices
 from reconcile.outbox.clearing import clear_by_key
 from reconcile.outbox.model import Outbox, Route
 from reconcile.outbox.patterns import fitting
@@ -51,7 +51,7 @@ from reconcile.relaying.patience import resize
 LARGEST = 2000  # events in one transaction
 _BYTES = 16 * 2**20  # of payloads in one transaction, about
 _SPREAD = 5000  # kept events that a sink is given at once, where it has some to make up for
-_AIM = 0.1  # seconds that a transaction should take
+_AIM = 0.25  # seconds that a transaction should take
 _KEY = 600  # characters; keys that are alike so far share a lane: order among them is kept, which nobody asked for
 
 _COUNTED = {"preserve_rowcount": True}  # else SQLAlchemy gives it up for an INSERT
@@ -88,7 +88,7 @@ class Fanout:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database, self._outbox, self._shape, self._emitted = database, outbox, shape, emitted
-        self._largest, self._room, self._most, self._size, self._clock = largest, room, most, min(largest, 100), clock
+        self._largest, self._room, self._most, self._size, self._clock = largest, room, most, min(largest, 500), clock
         self._primary = _has_primary_key(database, outbox.table)
 
     def step(self) -> Spread:

@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, literal, select, update
 
+from reconcile.databases.among import among
 from reconcile.databases.clock import now
 from reconcile.databases.database import Database
-from reconcile.outbox.among import among
 from reconcile.outbox.tables import DEAD, DELIVERY, LANE, WAITING
 from reconcile.relaying.lease import Queue, claim_due, claim_orphans
 from reconcile.relaying.patience import Fate, Patience

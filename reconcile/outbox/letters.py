@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from reconcile.databases.among import among
 from reconcile.databases.clock import now
 from reconcile.databases.database import Database
 from reconcile.mapping.model import Plan
-from reconcile.outbox.among import among
 from reconcile.outbox.place import named, place
 from reconcile.outbox.tables import DEAD, DELIVERY, EVENT, LANE, LET_GO, WAITING
 from strangler.core.errors import UsageError

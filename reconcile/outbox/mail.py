@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, null, select
 
+from reconcile.databases.among import among
 from reconcile.emitting.taking import UNMAPPED, Taking, Unmappable
-from reconcile.outbox.among import among
 from reconcile.outbox.lanes import Lane
 from reconcile.outbox.tables import DELIVERY, EVENT
 from reconcile.sinks.event import Event
@@ -40,13 +40,13 @@ class Letter:
 
 
 def fetch(
-    connection: Connection, sink: str, lanes: Sequence[Lane], source: str, emitted: Taking | None
+    connection: Connection, sink: str, lanes: Sequence[Lane], source: str, emitted: Taking | None = None, *, most: int = _MOST
 ) -> dict[str, list[Letter]]:
     """By lane, its next deliveries in order."""
     found: dict[str, list[Letter]] = {lane.key: [] for lane in lanes}
     few = [lane.key for lane in lanes if lane.waiting <= _SEVERAL]
     wanted: list[tuple[ColumnElement[bool], int | None]] = [(here, None) for here in among(connection, DELIVERY.c.lane, few)]
-    share = max(_SEVERAL, _MOST // max(1, len(lanes)))
+    share = max(_SEVERAL, most // max(1, len(lanes)))
     wanted += [(DELIVERY.c.lane == lane.key, share) for lane in lanes if lane.waiting > _SEVERAL]
     for here, limit in wanted:
         for row in connection.execute(_next(sink, here).limit(limit)):

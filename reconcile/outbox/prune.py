@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, select
 
+from reconcile.databases.among import among
 from reconcile.databases.clock import now
 from reconcile.databases.database import Database
 from reconcile.mapping.model import Plan
-from reconcile.outbox.among import among
 from reconcile.outbox.init import outbox_of
 from reconcile.outbox.model import Outbox
 from reconcile.outbox.place import place

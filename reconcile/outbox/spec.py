@@ -41,9 +41,7 @@ def sinks(named: Word) -> ListOf:
             Field("name", named, "how commands and messages call it", required=True),
             *(Field(name, kind, kind.noun) for name, kind in KINDS.items()),
             Field("types", ListOf(text("an event type"), unique=True, least=1), "the event types it takes, such as order.*"),
-            Field(
-                "from", Word("a place to start", _start), "where it starts: now, beginning, a moment", attribute="start"
-            ),
+            Field("from", Word("a place to start", _start), "where it starts: now, beginning, a moment", attribute="start"),
             Field("attempts", integer(1, 1000), "an event that failed so often is a dead letter"),
             Field("concurrency", integer(1, 1000), "so many keys may be under way at once"),
             Field("after_dead", choice("hold", "pass"), "whether what comes after a dead letter of its key waits, or goes on"),

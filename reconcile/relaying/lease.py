@@ -25,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 
+from reconcile.databases.among import among
 from reconcile.databases.clock import now
 from reconcile.databases.database import Database
 from reconcile.relaying.patience import Fate, Patience, batch_of_orphans
@@ -33,7 +34,6 @@ from reconcile.relaying.tables import DEAD, DEFERRED, NEVER, PENDING, WAITING
 Place = tuple[str, str]  # mapping and key
 
 FREE = {"token": None, "lease_until": 0, "claimed": None, "deaths": 0}
-_AT_ONCE = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,21 +199,17 @@ def _take(
         "attempts": queue.c.attempts + 1,
         "deaths": queue.c.deaths + deaths,
     }
-    for here in groups(queue, [(name, key) for name, key in places]):
+    for here in _groups(connection, queue, [(name, key) for name, key in places]):
         connection.execute(update(queue.table).where(here).values(**values))
     return bool(places)
 
 
-def groups(queue: Queue, places: Sequence[Place]) -> list[ColumnElement[bool]]:
+def _groups(connection: Connection, queue: Queue, places: Sequence[Place]) -> list[ColumnElement[bool]]:
     """SQL for these rows, some at a time."""
     keys: dict[str, list[str]] = {}
     for name, key in places:
         keys.setdefault(name, []).append(key)
-    return [
-        and_(queue.group == name, queue.c.key.in_(some[start : start + _AT_ONCE]))
-        for name, some in keys.items()
-        for start in range(0, len(some), _AT_ONCE)
-    ]
+    return [and_(queue.group == name, here) for name, some in keys.items() for here in among(connection, queue.c.key, some)]
 
 
 def _lock(connection: Connection, token: str) -> int:
