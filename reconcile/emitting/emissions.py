@@ -8,7 +8,8 @@ owns, its table's rows are used as they are.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -32,8 +33,9 @@ from reconcile.mapping.pipeline import Misfit
 from reconcile.mapping.tokens import mentions
 from reconcile.owning.tables import OWNER
 from reconcile.relaying.outbox import remove
-from strangler.core.errors import UsageError
+from strangler.core.errors import StranglerError, UsageError
 
+_AGAIN = 10.0  # seconds
 _LOST = "its row could not be kept: it was too large, or a column had gone; `data capture install` makes the triggers anew"
 
 
@@ -101,32 +103,44 @@ class Reading:
 class Emissions:
     """All mappings of a plan that emit from one of its databases. As `taking.Taking` has it.
 
-    A mapping's two databases are looked at when its first row comes. Raises ConfigError, Refusal or DatabaseError then, and
-    nothing is taken.
+    A mapping's two databases are looked at when its first row comes. If one is away, or the mapping does not fit its tables,
+    its rows are left where they are, and tried again after a while; `held` says why. The others go on.
     """
 
     plan: Plan
     database: str
+    clock: Callable[[], float] = time.monotonic
     _readings: dict[tuple[str, Which], Reading] = field(default_factory=dict)
+    _held: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _has_table: bool = False
+
+    @property
+    def held(self) -> Mapping[str, str]:
+        """By mapping, why its rows cannot be taken now."""
+        return {name: why for name, (why, _) in self._held.items()}
 
     def listeners(self) -> Mapping[str, Sequence[tuple[RowMapping, Which]]]:
-        """By feed, the mappings that emit from it, and which side of them it is."""
+        """By feed, the mappings that emit from it, and which side of them it is. Feeds of one that is held are left out."""
         found: dict[str, list[tuple[RowMapping, Which]]] = {}
         for mapping in self.plan.mappings:
             for which in _sides(mapping, self.database):
                 for feed in feeds(mapping, which):
                     found.setdefault(feed.name, []).append((mapping, which))
-        return found
+        late = {name for name, (_, until) in self._held.items() if self.clock() < until}
+        return {feed: heard for feed, heard in found.items() if late.isdisjoint(mapping.name for mapping, _ in heard)}
 
     def waiting(self, connection: Connection) -> bool:
-        return (
-            connection.execute(select(EMITTED.c.id).where(EMITTED.c.feed.in_(list(self.listeners()))).limit(1)).first()
-            is not None
-        )
+        listeners = self._heard(connection)
+        query = select(EMITTED.c.id).where(EMITTED.c.feed.in_(list(listeners))).limit(1)
+        return bool(listeners) and connection.execute(query).first() is not None
 
     def take(self, connection: Connection, rows: int, size: int) -> list[Emitted]:
+        listeners = self._heard(connection)
+        found = _oldest(connection, listeners, rows, size) if listeners else []
+        for name, which in _heard(found, listeners):
+            self._look(self.plan.mapping(name), which)
         listeners = self.listeners()
-        found = _oldest(connection, listeners, rows, size)
+        found = [row for row in found if row.feed in listeners]
         if found:
             remove(connection, EMITTED, [row.id for row in found])
         told = {(name, which): self._told(connection, name, which, found) for name, which in _heard(found, listeners)}
@@ -144,6 +158,19 @@ class Emissions:
             [found] = _events(connection, self._reading(mapping, which), [change])
             return found if not isinstance(found, Unmappable) else Unmappable(found.why)
         return Unmappable(f"{mapping.name} emits nothing in database {self.database} any more")
+
+    def _heard(self, connection: Connection) -> Mapping[str, Sequence[tuple[RowMapping, Which]]]:
+        """Nothing, where nothing was ever captured."""
+        self._has_table = self._has_table or inspect(connection).has_table(EMITTED.name)
+        return self.listeners() if self._has_table else {}
+
+    def _look(self, mapping: RowMapping, which: Which) -> None:
+        """Have a mapping's databases looked at, or hold it."""
+        try:
+            self._reading(mapping, which)
+            self._held.pop(mapping.name, None)
+        except StranglerError as error:
+            self._held[mapping.name] = str(error), self.clock() + _AGAIN
 
     def _reading(self, mapping: RowMapping, which: Which) -> Reading:
         place = mapping.name, which

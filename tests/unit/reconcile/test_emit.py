@@ -13,7 +13,7 @@ from reconcile.databases.pair import paired
 from reconcile.emitting.emissions import Emissions, databases
 from reconcile.emitting.evaluating import evaluate
 from reconcile.emitting.taking import UNMAPPED, Unmappable
-from reconcile.mapping.model import Column, Mapping, Source, Target
+from reconcile.mapping.model import Column, Database, Mapping, Plan, Source, Target
 from reconcile.owning.ownership import set_owner
 from tests.unit.reconcile.capture_world import World
 from tests.unit.reconcile.outbox_world import driver
@@ -162,6 +162,29 @@ def test_an_expression_that_fails_for_one_row_fails_for_that_row_only(world):
     found = world.take()
     assert [each.content_type == UNMAPPED for each in found] == [False, True, False]
     assert isinstance(world.again(found[1].payload), Unmappable)
+
+
+def test_a_mapping_that_does_not_fit_is_held_and_keeps_nobody_else_from_its_events(world):
+    misfit = replace(CUSTOMER, name="misfit", emit="odd", columns=dict(CUSTOMER.columns) | {"email": Column("mail")})
+    alone = replace(world.plan, mappings=(misfit,))
+    world.run(insert())
+    now = [0.0]
+    with world.old() as database:
+        emissions = Emissions(alone, "old", clock=lambda: now[0])
+        with database.writing() as connection:
+            assert emissions.waiting(connection)
+            assert emissions.take(connection, 9, 9) == []
+            assert "'mail' is not a column of customer" in emissions.held["misfit"]
+            assert not emissions.waiting(connection)
+            emissions.plan, now[0] = replace(alone, mappings=(replace(CUSTOMER, name="misfit"),)), 11.0
+            assert [event.type for event in emissions.take(connection, 9, 9)] == ["customer.created"]
+            assert emissions.held == {}
+
+
+def test_where_nothing_was_ever_captured_nothing_waits(fresh, dialect):
+    plan = Plan({"old": Database(fresh(dialect))}, (CUSTOMER,))
+    with opened(plan.databases, "old") as (database,), database.reading() as connection:
+        assert not Emissions(plan, "old").waiting(connection)
 
 
 def _with(plan, **columns):
