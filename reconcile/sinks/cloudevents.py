@@ -1,5 +1,7 @@
 """An event as CloudEvents 1.0: its attributes, and the two ways they travel (all in one JSON object, or beside the payload).
 
+What can be none raises UnfitError, and what is no text (half of a surrogate pair) UnicodeEncodeError.
+
 What is ours becomes extensions: `sequence` (digits that sort as text) and `version`. So do an application's headers, under their
 names without what such names may not have: ``x-tenant`` is ``xtenant``; a name that is taken gets an x in front.
 """
@@ -48,11 +50,8 @@ def attributes(event: Event) -> dict[str, str]:
 
 def structured(event: Event) -> bytes:
     """Everything in one JSON object, on one line; a JSON payload stands in it as it is. Raises UnfitError."""
-    try:
-        head = json.dumps(attributes(event), ensure_ascii=False, separators=(",", ":")).encode()
-        return b"%b%b%b}" % (HEAD, head[1:-1], _data(event) if event.payload else b"")
-    except UnicodeEncodeError:
-        raise UnfitError("it has half of a surrogate pair, which is no text") from None
+    head = json.dumps(attributes(event), ensure_ascii=False, separators=(",", ":")).encode()
+    return b"%b%b%b}" % (HEAD, head[1:-1], _data(event) if event.payload else b"")
 
 
 def beside(event: Event, prefix: str) -> dict[str, str]:
@@ -64,10 +63,7 @@ def beside(event: Event, prefix: str) -> dict[str, str]:
 
 def in_headers(event: Event) -> dict[str, str]:
     """As HTTP's binding and that of NATS write them: in ASCII, the rest percent-encoded. Raises UnfitError."""
-    try:
-        said = {name: ascii_only(value) for name, value in beside(event, "ce-").items()}
-    except UnicodeEncodeError:
-        raise UnfitError("it has half of a surrogate pair, which is no text") from None
+    said = {name: ascii_only(value) for name, value in beside(event, "ce-").items()}
     return {**said, "content-type": _content_type(event.content_type)} if event.payload else said
 
 

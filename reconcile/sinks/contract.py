@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 from unittest import SkipTest
 
 from reconcile.sinks.event import Event
@@ -118,9 +118,24 @@ class SinkContract:
         _play(stand, _delivers([odd]))
 
     def test_keys_and_types_may_look_like_patterns(self, stand: Stand) -> None:
-        keys = ("a.b", "a b", "*", ">", "#", "a/b", "..", "{type}", "%2E", "$SYS")
+        keys = ("a.b", "a b", "a\r\nb", "\0", "", "*", ">", "#", "a/b", "..", "{type}", "%2E", "$SYS")
         sent = [event(number, key=key, type=f"order.{key}") for number, key in enumerate(keys)]
         _play(stand, _delivers(sent))
+
+    def test_no_event_stops_the_sink(self, stand: Stand) -> None:
+        """Whatever is wrong with it is its own: the sink is there for the next one."""
+
+        async def story(stand: Stand, sink: Sink) -> None:
+            half, long, vast = "half \ud800", "long" * 2000, "vast" * 50_000
+            parts: list[dict[str, Any]] = [{name: text} for text in (half, long) for name in ("id", "type", "key", "source")]
+            parts += [{"headers": {"x-odd": text}} for text in (half, long, vast, "\0\r\n")]
+            parts += [{"headers": {"\0": "odd"}}, {"at": 2**62}, {"at": -(2**62)}, {"content_type": "\r\n"}, {"version": 2**70}]
+            for number, part in enumerate(parts):
+                (outcome,) = await sink.send([replace(event(number), **part)])
+                assert isinstance(outcome, Delivered | Refused | Failed), f"{part}: {outcome}"
+                await _deliver(stand, sink, [event(1000 + number)])
+
+        _play(stand, story)
 
     def test_one_call_takes_as_many_as_it_says(self, stand: Stand) -> None:
         async def story(stand: Stand, sink: Sink) -> None:

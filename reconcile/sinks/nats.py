@@ -30,6 +30,7 @@ _CONNECT = 5.0  # seconds
 _PATIENCE = 10.0  # seconds for the acknowledgements of a call
 _PARTING = 2.0  # seconds for what is still to be written
 _NO_RESPONDERS = "503"
+_LONGEST = 3000  # bytes of a subject: a server ends a connection for a line of more than 4,096 (max_control_line)
 _FRAME = 32  # bytes: NATS/1.0 and line ends around headers, at most
 _PER_HEADER = 4  # bytes around a name and its value
 
@@ -90,9 +91,12 @@ class NatsSink:
             headers = in_headers(event)
             headers["Nats-Msg-Id"] = ascii_only(f"{event.source} {event.id}")
             size = len(event.payload) + _FRAME + sum(len(name) + len(value) + _PER_HEADER for name, value in headers.items())
+            subject = self._naming.of(event)
+            if len(subject.encode()) > _LONGEST:
+                raise UnfitError(f"its subject would have {len(subject.encode()):,} bytes, {_LONGEST:,} are allowed")
             if size > largest:
                 raise UnfitError(f"it has {size:,} bytes with its headers, the server takes {largest:,} (max_payload)")
-            return self._naming.of(event), headers, event.payload
+            return subject, headers, event.payload
 
         return pack
 

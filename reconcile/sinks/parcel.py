@@ -29,8 +29,8 @@ class Parcel(Generic[Packed]):
                 continue
             try:
                 self.packed.append((place, pack(event)))
-            except UnfitError as error:
-                self._outcomes[place] = Refused(str(error))
+            except (UnfitError, UnicodeEncodeError) as error:
+                self._outcomes[place] = Refused(_explained(error))
                 stuck.update(() if event.key is None else (event.key,))
 
     def settle(self, place: int, outcome: Outcome) -> None:
@@ -41,3 +41,7 @@ class Parcel(Generic[Packed]):
     def outcomes(self, otherwise: Outcome) -> list[Outcome]:
         """What became of each: `otherwise` of those that nothing was said of."""
         return [otherwise if outcome is None else outcome for outcome in self._outcomes]
+
+
+def _explained(error: Exception) -> str:
+    return str(error) if isinstance(error, UnfitError) else "it has half of a surrogate pair, which is no text"

@@ -27,6 +27,7 @@ _CONNECT = 5.0  # seconds
 _PATIENCE = 10.0  # seconds for the confirmations of a call
 _PARTING = 2.0  # seconds for a farewell
 _SHORT = 255  # bytes of a short string, which a routing key is (AMQP 0-9-1, 4.2.5.3)
+_HEADERS = 100_000  # bytes: a broker ends a connection for headers that are no single frame (frame_max, 131,072)
 _TROUBLE = (AMQPError, ChannelInvalidStateError, OSError, asyncio.TimeoutError)
 
 _Packed = tuple[str, aio_pika.Message]
@@ -92,6 +93,8 @@ class RabbitMQSink:
         if len(name.encode()) > _SHORT:
             raise UnfitError(f"its routing key would have {len(name.encode())} bytes, {_SHORT} are allowed")
         headers: dict[str, Any] = dict(beside(event, "cloudEvents_"))
+        if (size := sum(len(name) + len(value.encode()) for name, value in headers.items())) > _HEADERS:
+            raise UnfitError(f"its headers have {size:,} bytes, {_HEADERS:,} are allowed")
         return name, aio_pika.Message(
             event.payload,
             headers=headers,

@@ -150,7 +150,7 @@ class Receiver:
         try:
             while await self._exchange(reader, writer):
                 pass
-        except (OSError, EOFError):
+        except (OSError, EOFError, asyncio.LimitOverrunError):  # headers that are too long for it, say
             pass
         finally:
             self._writers.discard(writer)
