@@ -29,7 +29,7 @@ History = Mapping[str, tuple[Step, ...]]
 Guard = Callable[[Config, Sequence[Flip]], Mapping[str, Judgement]]
 
 
-HALF_HOUR, HOUR, DAY = 1800.0, 3600.0, 86_400.0  # seconds
+MINUTE, HALF_HOUR, HOUR, DAY = 60.0, 1800.0, 3600.0, 86_400.0  # seconds
 REST = 10.0  # seconds between two looks back
 
 
@@ -42,7 +42,8 @@ class Desk:
         self.flow = Flow()
         self.last_look: LastLook[Overview] = LastLook()
         self.last_progress = LastLook[str](fresh=REST, stale=HOUR)
-        self._past, self._last_past = Past(DAY, HALF_HOUR), LastLook[History](fresh=REST, stale=HOUR)
+        self._day, self._hour = Past(DAY, HALF_HOUR), Past(HOUR, MINUTE)
+        self._last_past = LastLook[Mapping[float, History]](fresh=REST, stale=HOUR)
 
     @property
     def config(self) -> Config:
@@ -62,13 +63,18 @@ class Desk:
         finally:
             store.close()
 
-    def past(self) -> History:
-        """How every route went in the last day, in half hours; nothing while that is being added up for the first time."""
-        return self._last_past.latest(self._look_back, dict)
+    def past(self) -> tuple[float, History]:
+        """How every route went in the last day, in half hours; in the last hour, in minutes, if there was nothing before. How
+        long a step is, in seconds, and the steps; no route while that is being added up for the first time."""
+        found = self._last_past.latest(self._look_back, dict)
+        day = found.get(HALF_HOUR, {})
+        is_young = not any(step.requests or step.compared for steps in day.values() for step in steps[:-2])
+        return (MINUTE, found.get(MINUTE, {})) if is_young else (HALF_HOUR, day)
 
-    def _look_back(self) -> History:
+    def _look_back(self) -> Mapping[float, History]:
+        now, routes = time.time(), self.config.routes
         with self.store() as store:
-            return self._past.read(store, self.config.routes, time.time())
+            return {HALF_HOUR: self._day.read(store, routes, now), MINUTE: self._hour.read(store, routes, now)}
 
     @property
     def world(self) -> World:

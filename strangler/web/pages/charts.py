@@ -31,6 +31,11 @@ class Line:
     parts: tuple[str, ...]
 
 
+def scale(step: float) -> str:
+    """What a chart's steps are, in words; `step` in seconds."""
+    return "in half hours, the last day" if step > 60 else "in minutes, the last hour"
+
+
 def shares(steps: Sequence[Step], say: Callable[[Step], str]) -> list[Column]:
     """Who answered: two rectangles a step, as high as their part of the busiest step."""
     most, width = max((step.requests for step in steps), default=0) or 1, 100 / max(len(steps), 1)

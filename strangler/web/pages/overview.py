@@ -22,7 +22,8 @@ STAGES = tuple(str(stage) for stage in Stage)
 def show(desk: Desk, asked: Asked) -> Mapping[str, Any]:
     """What its template is given."""
     seen = latest(desk)
-    steps = history.together(desk.past().values())
+    step, past = desk.past()
+    steps = history.together(past.values())
     traffic = sum((each.traffic for each in seen.standings if each.traffic is not None), Traffic())
     return {
         "seen": seen,
@@ -33,6 +34,7 @@ def show(desk: Desk, asked: Asked) -> Mapping[str, Any]:
         "stages": STAGES,
         "columns": charts.shares(steps, _told),
         "steps": steps,
+        "scale": charts.scale(step),
     }
 
 

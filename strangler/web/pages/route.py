@@ -33,7 +33,7 @@ def show(desk: Desk, asked: Asked) -> Mapping[str, Any]:
     told = events(entries, frozenset(route.name for route in routes))[:EVENTS]
     with desk.store() as store:
         reports = [report(store, route, limit=CAUSES) for route in routes]
-    past = desk.past()
+    step, past = desk.past()
     owners = {route.name: owner_of(route, seen.record) for route in routes}
     return {
         "seen": seen,
@@ -48,6 +48,7 @@ def show(desk: Desk, asked: Asked) -> Mapping[str, Any]:
         "incomplete": trouble,
         "owners": owners,
         "owner": next(iter(owners.values())) if len(set(owners.values())) == 1 else None,
+        "scale": charts.scale(step),
         "data": list(dict.fromkeys(name for route in routes for name in route.data)),
     }
 
