@@ -119,6 +119,7 @@ class Receiver:
     port: int = 0
     connections: int = 0
     tls: object = None
+    host: str = "127.0.0.1"
     _server: asyncio.Server | None = None
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -128,7 +129,7 @@ class Receiver:
         return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}/events"
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)  # type: ignore[arg-type]
+        self._server = await asyncio.start_server(self._serve, self.host, self.port, ssl=self.tls)  # type: ignore[arg-type]
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

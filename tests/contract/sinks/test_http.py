@@ -179,6 +179,33 @@ async def test_another_address_is_tried_and_a_forbidden_one_is_not(monkeypatch, 
     assert await one(opened(f"http://several.example:{receiver.port}/")) == Delivered()
 
 
+async def test_an_address_of_ipv6_is_connected_to(opened):
+    receiver = Receiver(host="::1")
+    try:
+        await receiver.start()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    assert await one(opened(f"http://[::1]:{receiver.port}/x?y=1")) == Delivered()
+    assert receiver.requests[0].headers["host"] == f"[::1]:{receiver.port}"
+    assert receiver.requests[0].path == "/x?y=1"
+    await receiver.stop()
+
+
+async def test_connections_that_nobody_uses_are_let_go(receiver, opened, monkeypatch):
+    monkeypatch.setattr("reconcile.sinks.http._IDLE", -1.0)
+    sink = opened(receiver.url)
+    for _ in range(3):
+        assert await one(sink) == Delivered()
+    assert receiver.connections == 3
+
+
+async def test_what_a_receiver_wants_kept_is_not_kept(receiver, opened):
+    receiver.answers = [Answer(200, ("set-cookie: session=1",))]
+    sink = opened(receiver.url)
+    assert [await one(sink), await one(sink)] == [Delivered()] * 2
+    assert "cookie" not in receiver.requests[1].headers
+
+
 async def test_the_environments_proxy_is_not_used(monkeypatch, receiver, opened):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
