@@ -24,6 +24,7 @@ from reconcile.databases.schema import read as read_schema
 from reconcile.mapping import model as model
 from reconcile.mapping.file import File, Steps, read
 from reconcile.mapping.functions import loaded
+from reconcile.outbox.check import check as check_outbox
 from strangler.core.errors import ConfigError, DatabaseError, Problem, UsageError
 
 Way = tuple[bool, tuple[str, ...]]
@@ -94,8 +95,8 @@ def _checked(file: File) -> _Visit:
         _visit_neighbours(visit)
         for name, database in visit.databases.items():
             _visit_database(visit, name, database)
+        _visit_outbox(visit)
     _visit_schedule(visit)
-    _visit_unused(visit)
     return visit
 
 
@@ -208,7 +209,13 @@ def _visit_schedule(visit: _Visit) -> None:
             visit.error(("schedule", name), str(error).removeprefix("schedule: "))
 
 
-def _visit_unused(visit: _Visit) -> None:
-    """Parts of the file that no command of this version uses."""
-    if visit.file.plan.outbox is not None:
-        visit.warn(("outbox",), "is read and checked, but no command of this version uses it yet")
+def _visit_outbox(visit: _Visit) -> None:
+    """The table with the events, as it is."""
+    outbox = visit.file.plan.outbox
+    if outbox is None or outbox.database not in visit.databases:
+        return
+    try:
+        for finding in check_outbox(visit.databases[outbox.database], outbox):
+            visit.add(("outbox",), finding)
+    except DatabaseError as error:
+        visit.error(("outbox", "table"), str(error))

@@ -200,6 +200,11 @@ def databases(plan: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for each in emitting for name in (each.source.database, each.target.database)))
 
 
+def emissions(plan: Plan, database: str) -> Emissions | None:
+    """What may be emitted there; None where nothing is."""
+    return Emissions(plan, database) if database in databases(plan) else None
+
+
 def _sides(mapping: RowMapping, database: str) -> tuple[Which, ...]:
     if mapping.emit is None:
         return ()

@@ -14,6 +14,7 @@ from threading import Event
 from typing import TypeVar
 
 from reconcile.databases.database import Database, opened
+from reconcile.emitting.emissions import emissions
 from reconcile.mapping.model import Plan
 from reconcile.outbox import notes, tables
 from reconcile.outbox.courier import Courier
@@ -109,7 +110,8 @@ class OutboxRelay:
                 await _wait(ends, backoff(_REOPENS, tries, self._draw()))
                 continue
             self._broken.pop(route.name, None)
-            desk = Desk(database, route.name, self._outbox.source, self._patience, self._token)
+            emitted = emissions(self._plan, database.name)  # its own: a desk is in another thread than the fan-out
+            desk = Desk(database, route.name, self._outbox.source, self._patience, self._token, emitted)
             courier = self._couriers[route.name] = Courier(route, sink, desk, draw=self._draw, clock=self._clock)
             await courier.run()
 
@@ -134,7 +136,8 @@ class OutboxRelay:
             await _wait(ends, pause or self._between(database, found, self._clock() - began))
 
     def _opened(self, database: Database) -> Fanout:
-        return Fanout(database, self._outbox, look(database, self._outbox), clock=self._clock)
+        shape, emitted = look(database, self._outbox), emissions(self._plan, database.name)
+        return Fanout(database, self._outbox, shape, emitted=emitted, clock=self._clock)
 
     def _between(self, database: Database, found: Spread, took: float) -> float:
         """SQLite has one writer at a time: the application must get its turn."""

@@ -1,10 +1,12 @@
 """How tables of events are read, whatever their columns are called and hold, on each dialect."""
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, make_url
 
 from reconcile.databases.database import opened
 from reconcile.mapping.model import Database
+from reconcile.outbox.check import check
+from reconcile.outbox.init import events_table
 from reconcile.outbox.model import Outbox
 from reconcile.outbox.shape import look
 from strangler.core.errors import DatabaseError, Refusal
@@ -179,3 +181,94 @@ def test_what_cannot_be_read_is_refused_with_what_to_do(place, table, columns, w
     with pytest.raises((Refusal, DatabaseError)) as raised:
         place.look(table, **columns)
     assert words in str(raised.value)
+
+
+DEBEZIUM = {
+    "sqlite": "id TEXT PRIMARY KEY, aggregatetype TEXT, aggregateid TEXT, type TEXT, payload TEXT",
+    "postgresql": "id uuid PRIMARY KEY, aggregatetype text, aggregateid text, type text, payload jsonb",
+    "mariadb": "id uuid PRIMARY KEY, aggregatetype text, aggregateid text, type text, payload json",
+}
+SEQ = {
+    "sqlite": "seq INTEGER PRIMARY KEY AUTOINCREMENT",
+    "postgresql": "seq bigserial PRIMARY KEY",
+    "mariadb": "seq bigint AUTO_INCREMENT PRIMARY KEY",
+}
+SENT = {"sqlite": "TEXT", "postgresql": "timestamptz", "mariadb": "datetime(6) NULL"}
+
+
+def told(place, table="events", mark=None, **columns):
+    with opened(place.addresses, "old") as (database,):
+        return [(".".join(map(str, each.steps)), each.message) for each in check(database, Outbox("old", table, columns, mark))]
+
+
+def said(found, *words):
+    return [each for each in found if all(word in each[1] for word in words)]
+
+
+def test_debeziums_table_is_met_with_what_it_lacks(place):
+    place.run(f"CREATE TABLE events ({DEBEZIUM[place.dialect]})")
+    found = told(place)
+    assert said(found, "`columns: {", "key: aggregateid")
+    assert said(found, "a UUID or a clock says nothing of which came first", "`order: seq`")
+
+
+def test_a_table_of_other_names_is_met_with_the_words_that_say_so(place):
+    place.run(
+        f"CREATE TABLE events ({SEQ[place.dialect]}, uuid varchar(36), event_type varchar(9), aggregate_id varchar(9), "
+        f"body text, metadata text, created_at {SENT[place.dialect]}, published_at {SENT[place.dialect]})"
+    )
+    words = (
+        "`columns: {order: seq, id: uuid, type: event_type, key: aggregate_id, payload: body, headers: metadata, at: created_at}`"
+    )
+    assert said(told(place), words, "`mark: published_at`")
+    columns = {"order": "seq", "id": "uuid", "type": "event_type", "key": "aggregate_id", "payload": "body"}
+    assert told(place, **columns) == []
+    [(where, message)] = told(place, mark="published_at", **columns)
+    assert (where, "no index of events starts with published_at" in message) == ("mark", True)
+
+
+def test_what_else_stands_in_the_way_is_told(place):
+    place.run(
+        f"CREATE TABLE events ({SEQ[place.dialect]}, type varchar(9), payload text, done integer NOT NULL)",
+        "CREATE TABLE child (events bigint REFERENCES events (seq))"
+        if place.dialect != "mariadb"
+        else "CREATE TABLE child (events bigint, FOREIGN KEY (events) REFERENCES events (seq))",
+    )
+    assert said(told(place, order="seq"), "rows of child refer to events")
+    assert said(told(place, "events", "done", order="seq"), "done is NOT NULL")
+    assert said(told(place, "events", "dome", order="seq"), "'dome' is not a column")
+    assert said(told(place, order="seq", key="no_such(x"), "cannot read them")
+    assert said(told(place, "evnts"), "did you mean 'events'", "`outbox init` makes one")
+
+
+def test_sqlite_gives_a_number_again_unless_it_is_told_not_to(fresh):
+    place = Place("sqlite", fresh("sqlite"))
+    place.run("CREATE TABLE events (id INTEGER PRIMARY KEY, type TEXT, payload TEXT)")
+    assert said(told(place), "without AUTOINCREMENT", "two events may have one id")
+    place.engine.dispose()
+
+
+@pytest.mark.parametrize(("mark", "lacking"), [(None, "DELETE"), ("done", "UPDATE")])
+def test_what_the_relays_user_may_not_do_is_told(fresh, mark, lacking):
+    place = Place("postgresql", fresh("postgresql"))
+    place.run(
+        "CREATE TABLE events (id bigserial PRIMARY KEY, type text, payload text, done timestamptz)",
+        "CREATE INDEX done ON events (done)",
+        "DROP ROLE IF EXISTS strangler_reader",
+        "CREATE ROLE strangler_reader LOGIN",
+        "GRANT SELECT ON events TO strangler_reader",
+    )
+    try:
+        url = make_url(place.addresses["old"].url).set(username="strangler_reader")
+        place.addresses = {"old": Database(url.render_as_string(hide_password=False))}
+        [(_, message)] = told(place, mark=mark)
+        assert f"GRANT {lacking} ON events TO strangler_reader" in message
+    finally:
+        place.run("DROP OWNED BY strangler_reader", "DROP ROLE strangler_reader")
+        place.engine.dispose()
+
+
+def test_what_was_made_is_right(place):
+    with place.engine.begin() as connection:
+        events_table("outbox_events", place.dialect).create(connection)
+    assert told(place, "outbox_events") == []
