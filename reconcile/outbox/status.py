@@ -127,7 +127,7 @@ def _sinks(database: Database, connection: Connection, outbox: Outbox) -> tuple[
             **_noted(notes.get(name), instant),
             **lanes.get(name, {}),
             oldest=_oldest(connection, name, instant),
-            unspread=max(0, cursors[ALL] - cursors.get(name, cursors[ALL])),
+            unspread=max(0, cursors.get(ALL, 0) - cursors.get(name, cursors.get(ALL, 0))),
             gone=name not in ours,
         )
         for name in names
