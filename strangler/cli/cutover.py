@@ -31,6 +31,7 @@ from strangler.core.units import parse_duration
 PATIENCE = 900.0  # seconds without a word of a step; what is compared beforehand may take long
 SETTLING = 30.0  # seconds for a control process that was started anew to settle what its predecessor left
 _LOOK = 0.1
+LEFT = "strangler: the cutover goes on, and is taken back if it cannot end in time: `strangler status` shows how far it is"
 
 ENDS = {Effect.REFUSED: Refusal.exit_code, Effect.REVERTED: Refusal.exit_code, Effect.UNSETTLED: DatabaseError.exit_code}
 
@@ -122,7 +123,7 @@ def _moved(order: Order, world: World, as_json: bool) -> dict[str, Any]:
     with closing(found):
         for head in _heard(found, {"do": "cutover", "order": order_as_json(order)}):
             if "told" in head and not as_json and (line := step_line(head["told"])) is not None:
-                terminal.print(line)
+                show(terminal, [line])
             if head.get("broken"):
                 return _settled(order, world)
             if "error" in head:
@@ -133,8 +134,12 @@ def _moved(order: Order, world: World, as_json: bool) -> dict[str, Any]:
 
 
 def _heard(found: door.Door, question: Head) -> Iterator[Head]:
+    """What the control process says, as it goes on; whether anybody listens makes no difference to it."""
     try:
         yield from found.listen(question, PATIENCE)
+    except KeyboardInterrupt:
+        click.echo(LEFT, err=True)
+        raise
     except (OSError, FrameError):
         return  # it has gone, or says nothing: the record tells
 

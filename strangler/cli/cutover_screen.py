@@ -19,14 +19,15 @@ Done = Mapping[str, Any]
 _WIDTH = max(len(step) for step in SHOWN)
 
 
-def step_line(told: Mapping[str, Any]) -> Text | None:
-    """A step that has ended, or that has trouble; None for what nobody needs to see."""
+def step_line(told: Mapping[str, Any]) -> Table | None:
+    """A step that has ended, or that has trouble; None for what nobody needs to see. Its words stand below each other."""
     step, seconds, words = Step(told["step"]), told["seconds"], clean(told["words"])
-    if seconds is None:
-        return Text(f"  {step:<{_WIDTH}}  {words}", "yellow") if words else None
-    if step not in SHOWN:
-        return None
-    return Text(f"  {step:<{_WIDTH}}  {took(seconds):>7}  {words}".rstrip())
+    table = Table.grid(padding=(0, 2, 0, 0))
+    if seconds is None and words:
+        table.add_row(Text(f"  {step:<{_WIDTH}}", "yellow"), Text(words, "yellow"))
+    elif seconds is not None and step in SHOWN:
+        table.add_row(Text(f"  {step:<{_WIDTH}}"), Text(f"{took(seconds):>7}"), Text(words))
+    return table if table.row_count else None
 
 
 def planned_screen(order: Order, done: Done) -> Iterator[RenderableType]:
@@ -40,8 +41,8 @@ def planned_screen(order: Order, done: Done) -> Iterator[RenderableType]:
         yield Text(clean(f"  the {order.to} side gets {', '.join(done['mappings'])}"))
     yield from _numbers(done["rehearsal"])
     if not done["objections"]:
-        back = " --back" if order.back else ""
-        yield indented(steps_table([(clean(f"strangler cutover {order.name}{back}"), "does it")]))
+        asked = f"{' --back' if order.back else ''}{' --force --reason WHY' if order.force else ''}"
+        yield indented(steps_table([(clean(f"strangler cutover {order.name}{asked}"), "does it")]))
 
 
 def _numbers(rehearsal: Mapping[str, Any]) -> Iterator[Text]:

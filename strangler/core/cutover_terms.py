@@ -44,11 +44,11 @@ def objections(config: Config, routes: Sequence[Route], to: str, moved: Collecti
 
 
 def not_ready(routes: Sequence[Route], to: str) -> Iterator[str]:
-    """Routes whose reads are not all with modern yet: nobody has seen it bear them."""
+    """Routes whose reads are not all with modern yet: nobody has seen it bear them. A group says so for each of its routes."""
     for route in routes:
         place = place_of(route)
         if to == NEW and place.height < Place(Stage.CANARY, type(place.weight)(1.0)).height:
-            yield f"{route.name}: stands at {place}: bring it to canary 100% first, so that modern has all of the reads"
+            yield f"{_of([route])}: stands at {place}: bring it to canary 100% first, so that modern has all of the reads"
 
 
 def stranded(config: Config, record: Record) -> Iterator[str]:

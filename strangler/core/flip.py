@@ -61,6 +61,8 @@ def members(config: Config, name: str) -> tuple[Route, ...]:
         raise UsageError(f"there is no group {name}{nearest(name, groups)}")
     route = next((route for route in config.routes if route.name == name), None)
     if route is None:
+        if any(route.group == name for route in config.routes):
+            raise UsageError(f"there is no route {name!r}; did you mean the group @{name}?")
         raise UsageError(f"there is no route {name!r}{nearest(name, [route.name for route in config.routes])}")
     if route.group and sum(other.group == route.group for other in config.routes) > 1:
         raise UsageError(f"{name} belongs to the group {route.group!r}, which flips as one: say @{route.group}")

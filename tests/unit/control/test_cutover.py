@@ -78,7 +78,8 @@ class TestRefusals:
         run.refusals = ["orders: 3 dead letters: `strangler data relay dead`"]
         run.world.verdicts["write"] = FAILED
         said = self.refused(run)
-        for words in ("read: stands at shadow", "rest: it writes lines too", "dead letters", "write: parity: fail"):
+        assert said.count("stands at shadow") == 1, "a group says it once"
+        for words in ("@orders: stands at shadow", "rest: it writes lines too", "dead letters", "write: parity: fail"):
             assert words in said
 
     def test_a_copy_of_writes(self, run: Run) -> None:

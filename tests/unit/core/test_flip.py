@@ -40,6 +40,7 @@ def test_who_flips_together(config, name, found):
     ("name", "words"),
     [
         ("imags", "there is no route 'imags'; did you mean"),
+        ("orders", "there is no route 'orders'; did you mean the group @orders?"),
         ("@order", "there is no group @order; did you mean"),
         ("read-order", "say @orders"),
     ],
