@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from threading import Event
 
 import pytest
 from sqlalchemy import create_engine
@@ -14,7 +15,13 @@ from reconcile.emitting.emissions import Emissions, databases
 from reconcile.emitting.evaluating import evaluate
 from reconcile.emitting.taking import UNMAPPED, Unmappable
 from reconcile.mapping.model import Column, Database, Mapping, Plan, Source, Target
+from reconcile.outbox import letters, rounds
+from reconcile.outbox.init import init
+from reconcile.outbox.model import Outbox, Route
+from reconcile.outbox.relay import OutboxRelay
 from reconcile.owning.ownership import set_owner
+from reconcile.sinks.memory import MemorySink
+from reconcile.sinks.settings import Custom
 from tests.unit.reconcile.capture_world import World
 from tests.unit.reconcile.outbox_world import driver
 
@@ -378,3 +385,35 @@ def test_a_kept_row_is_read_as_the_row_was(fresh, dialect):
     assert all(isinstance(row, tuple) for row in found), found
     assert [[repr(value) for value in row] for row in found] == [[repr(value) for value in row] for row in expected]
     world.close()
+
+
+def test_from_a_legacy_table_to_a_sink(world):
+    """What cannot be mapped stands in the way of its own key, and is delivered once the mapping is put right."""
+    route = Route("bus", Custom("memory"), start="beginning")
+    world.plan = replace(world.plan, outbox=Outbox("old", sinks=(route,)))
+    init(world.plan)
+    world.run(insert(1, "a"), insert(2, "b", st="?"), "UPDATE customer SET points = 9")
+    sink = MemorySink()
+    with pytest.raises(Enough):
+        rounds.run(OutboxRelay(world.plan, open_sink=lambda *_: sink), world.plan, Event(), on_look=_until(sink, 2))
+    assert [(event.type, event.key) for event in sink.delivered] == [
+        ("customer.created", "customer/1"),
+        ("customer.updated", "customer/1"),
+    ]
+    world.plan = _with(world.plan, status=Column("st"))
+    letters.retry(world.plan, "bus")
+    with pytest.raises(Enough):
+        rounds.run(OutboxRelay(world.plan, open_sink=lambda *_: sink), world.plan, Event(), on_look=_until(sink, 4))
+    assert [event.type for event in sink.delivered if event.key == "customer/2"] == ["customer.created", "customer.updated"]
+
+
+class Enough(Exception):
+    """So that the relay ends."""
+
+
+def _until(sink, count):
+    def look(_):
+        if len(sink.delivered) >= count:
+            raise Enough
+
+    return look

@@ -1,10 +1,13 @@
 """An event's effect once, whatever arrives twice, late, out of order or at the same moment, on each dialect."""
 
 import json
+import re
 import sqlite3
 import threading
 from collections import defaultdict
 from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +19,7 @@ from sqlalchemy.orm import Session
 from reconcile.databases.caller import Caller
 from reconcile.inbox import Inbox, Message
 from reconcile.inbox.tables import create, script
+from reconcile.outbox.init import events_table
 from strangler.core.errors import UsageError
 from tests.unit.reconcile.outbox_world import driver, entered
 
@@ -222,3 +226,24 @@ def _crashed(database, message, crash):
             database.execute("INSERT INTO effect VALUES (?, ?)", (message.key, message.version))
     database.rollback() if crash == "before commit" else database.commit()
     return crash != "none"
+
+
+README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_publisher_and_the_consumer_of_the_readme_work(consumer):
+    """What one publishes, the other does once; its session is theirs."""
+    names = {"bill": lambda session, body: write(session, json.loads(body)["total"])}
+    for start in ("from reconcile.outbox import publish", "from reconcile.inbox import"):
+        exec(next(block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if block.startswith(start)), names)
+    with consumer.engine.begin() as connection:
+        events_table("outbox_events", consumer.dialect).create(connection)
+    order = SimpleNamespace(no=7, total="9.50", version=1)
+    with Session(consumer.engine) as session:
+        session.add = lambda each: None
+        names["place"](session, order)
+        session.commit()
+        row = session.connection().exec_driver_sql("SELECT event_id, payload FROM outbox_events").one()
+        for _ in range(2):
+            names["receive"](session, {"ce-id": row.event_id, "ce-subject": "7", "ce-version": "1"}, row.payload)
+    assert consumer.effects == ["9.50"]
