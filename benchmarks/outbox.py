@@ -20,6 +20,7 @@ import json
 import multiprocessing
 import random
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -32,6 +33,8 @@ from typing import Any
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
+from benchmarks.chaos import database
+from benchmarks.mayhem import Mayhem
 from benchmarks.relay import _databases
 from reconcile.mapping.model import Database, Plan
 from reconcile.outbox.init import init
@@ -42,6 +45,7 @@ from reconcile.sinks.event import Event
 from reconcile.sinks.memory import MemorySink
 from reconcile.sinks.opening import open_sink
 from reconcile.sinks.sink import Delivered, Outcome, Sink
+from tests.e2e.running import free_port
 
 _DRIVERS = {"postgresql": "postgresql+psycopg", "mariadb": "mysql+pymysql", "sqlite": "sqlite"}
 _CHUNK = 100  # events in a transaction of the backlog
@@ -215,14 +219,37 @@ def main() -> None:
     parser.add_argument("--rate", type=float, help="events a second; half of what was measured, if none is given")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--nats", default="nats://127.0.0.1:4222")
+    parser.add_argument("--chaos", action="store_true", help="kill everybody, again and again, and see whether anything is lost")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--postgresql", help="address of a server's database whose user may make others")
     parser.add_argument("--mariadb", help="address of a server's database whose user may make others")
     asked = parser.parse_args()
+    if asked.chaos:
+        sys.exit(_mayhem(asked.dialect, asked.kills, asked.seed))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url, _ = stack.enter_context(_databases(asked.dialect, getattr(asked, asked.dialect, None)))
         told = stack.enter_context(sink(asked.sink, folder, asked.nats))
         measure(url, told, asked)
+
+
+def _mayhem(dialect: str, kills: int, seed: int) -> int:
+    """On a server of our own, which is restarted as well; SQLite has none. Exit code 3 if anything is wrong."""
+    servers: dict[str, Any] = {}
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        old, new = (database(stack, servers, dialect, folder, side) for side in ("old", "new"))
+        server = servers.get(dialect)
+
+        def restart() -> None:
+            server.stop()
+            server.start()
+
+        found = Mayhem(old, new, free_port(), kills, seed, restart if server is not None and server.folder else None).run()
+    print(f"{dialect}: {found.kills} kills and {found.restarts} restarts of the database: {found.events:,} events, ", end="")
+    print(f"{found.duplicates:,} came twice; " + ("nothing is wrong" if not found.wrong else "WRONG: " + "; ".join(found.wrong)))
+    return 3 if found.wrong else 0
 
 
 def measure(url: str, told: settings.Settings | None, asked: argparse.Namespace) -> None:
