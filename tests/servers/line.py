@@ -35,8 +35,12 @@ class Line:
             self.port = self._server.sockets[0].getsockname()[1]
 
     def stall(self) -> None:
-        """Connections stay, and nothing comes through, until it is cut."""
+        """Connections stay, and nothing comes through, until it flows again, or is cut."""
         self._flows.clear()
+
+    def flow(self) -> None:
+        """All that was sent meanwhile comes through, in its order."""
+        self._flows.set()
 
     async def cut(self) -> None:
         if self._server is not None:

@@ -73,6 +73,21 @@ class TestNats:
             outcomes = await sink.send([event(1), event(2)])
             assert [type(outcome) for outcome in outcomes] == [Delivered, Unavailable]
 
+    async def test_an_acknowledgement_is_never_taken_for_that_of_a_later_call(self, stand):
+        await self.change(stand, max_msg_size=1000)
+        async with closing(stand.open()) as sink:
+            await sink.send([event(0)])
+            stand.line.stall()
+            earlier = asyncio.ensure_future(sink.send([event(1)]))
+            for _ in range(20):  # until it is on its way
+                await asyncio.sleep(0)
+            earlier.cancel()
+            await asyncio.gather(earlier, return_exceptions=True)
+            later = asyncio.ensure_future(sink.send([event(2, payload=b"0" * 2000)]))
+            await asyncio.sleep(0)
+            stand.line.flow()
+            assert [type(outcome) for outcome in await later] == [Refused]
+
     async def change(self, stand, **parts):
         config = StreamConfig(name=stand.stream, subjects=[f"{stand.stream}.>"], **parts)
         await stand.client.jetstream().update_stream(config)
@@ -109,6 +124,15 @@ class TestRedis:
             assert fields[b"version"] == b"2"
             assert fields[b"data"] == b'{"number":1}'
             assert fields[b"datacontenttype"] == b"application/json"
+
+    async def test_a_call_is_one_transaction(self, stand):
+        async with closing(stand.open()) as sink:
+            before = await self.transactions(stand)
+            await sink.send([event(number) for number in range(10)])
+            assert await self.transactions(stand) == before + 1
+
+    async def transactions(self, stand):
+        return (await stand.client.info("commandstats")).get("cmdstat_exec", {"calls": 0})["calls"]
 
     async def test_a_stream_is_kept_about_as_long_as_it_may_be(self, stand):
         async with closing(RedisSink(settings.Redis(stand.address, stand.stream, 10))) as sink:
