@@ -185,3 +185,12 @@ def test_a_file_without_an_outbox_says_what_to_write(desk):
         code, said = desk.run(*words)
         assert code == 2, words
         assert "outbox" in said.err
+
+
+def test_its_problems_are_listed(desk):
+    code, said = desk.run("check")
+    assert (code, said.out) == (0, f"{desk.file}: its outbox has no problems\n")
+    desk.sql("DROP TABLE outbox_events")
+    code, problems = desk.json("check")
+    assert code == 2
+    assert [problem["path"].partition(".")[0] for problem in problems] == ["outbox"]
