@@ -11,12 +11,15 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Mapping
+from typing import Any
 
 import httpx
 
 from reconcile.sinks.addresses import objection
 
 _KNOWN = 10.0  # seconds for which a name's addresses are remembered
+
+Patience = Mapping[str, float | None]  # seconds that each step may take, as httpx names them
 
 
 class ForbiddenError(Exception):
@@ -33,17 +36,17 @@ class Connecting:
     """
 
     def __init__(self, url: httpx.URL, trust: ssl.SSLContext, idle: float) -> None:
-        self._host, self._port = url.host, url.port or (443 if url.scheme == "https" else 80)
+        self._url, self._host, self._port = url, url.host, url.port or (443 if url.scheme == "https" else 80)
         if why := _literal(self._host):
             raise ValueError(f"{self._host} is {why}: events are never sent there")
         self._trust = trust
         self._limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=idle)
         self._idle = idle
         self._free: deque[tuple[httpx.AsyncHTTPTransport, float]] = deque()  # since when, in the loop's time; the oldest first
-        self._addresses: list[str] = []
+        self._addressed: list[httpx.URL] = []  # the address, with what its name leads to in the name's place
         self._until = 0.0
 
-    async def ask(self, request: httpx.Request, most: int) -> tuple[httpx.Response, bytes]:
+    async def post(self, headers: Mapping[str, str], body: bytes, patience: Patience, most: int) -> tuple[httpx.Response, bytes]:
         """The answer, and how its body begins; if that has more than `most` bytes, the rest is left, and the connection closed.
 
         Raises ForbiddenError, and what httpx raises.
@@ -51,16 +54,16 @@ class Connecting:
         await self._prune()
         transport = self._free.pop()[0] if self._free else self._new()
         try:
-            answer = await self._connected(transport, request)
+            answer = await self._connected(transport, headers, body, patience)
             try:
-                body = await _beginning(answer, most)
+                said = await _beginning(answer, most)
             finally:
                 await answer.aclose()
         except BaseException:
             await transport.aclose()
             raise
         self._free.append((transport, asyncio.get_running_loop().time()))
-        return answer, body
+        return answer, said
 
     async def close(self) -> None:
         while self._free:
@@ -75,32 +78,30 @@ class Connecting:
     def _new(self) -> httpx.AsyncHTTPTransport:
         return httpx.AsyncHTTPTransport(verify=self._trust, trust_env=False, limits=self._limits)
 
-    async def _connected(self, transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
-        addresses = await self._look_up()
-        patience = _shared(request.extensions["timeout"], len(addresses))
-        for address in addresses[:-1]:
+    async def _connected(
+        self, transport: httpx.AsyncHTTPTransport, headers: Mapping[str, str], body: bytes, patience: Patience
+    ) -> httpx.Response:
+        urls = await self._look_up()
+        # httpx has no public seam for how it connects; what it is given is an address, and beside it the name that TLS means.
+        extensions = {"sni_hostname": self._host, "timeout": _shared(patience, len(urls))}
+        said = {"host": self._url.netloc.decode(), **headers}
+        for url in urls[:-1]:
             try:
-                return await transport.handle_async_request(self._addressed(request, address, patience))
+                return await transport.handle_async_request(_request(url, said, body, extensions))
             except (httpx.ConnectError, httpx.ConnectTimeout):
                 continue
         try:
-            return await transport.handle_async_request(self._addressed(request, addresses[-1], patience))
+            return await transport.handle_async_request(_request(urls[-1], said, body, extensions))
         except (httpx.ConnectError, httpx.ConnectTimeout):
             self._until = 0.0  # it may have moved
             raise
 
-    def _addressed(self, request: httpx.Request, address: str, patience: Mapping[str, float | None]) -> httpx.Request:
-        # httpx has no public seam for how it connects; what it is given is an address, and beside it the name that TLS means.
-        extensions = {**request.extensions, "sni_hostname": self._host, "timeout": patience}
-        url = request.url.copy_with(host=address)
-        return httpx.Request(request.method, url, headers=request.headers, stream=request.stream, extensions=extensions)
-
-    async def _look_up(self) -> list[str]:
+    async def _look_up(self) -> list[httpx.URL]:
         loop = asyncio.get_running_loop()
         if loop.time() >= self._until:
-            self._addresses = await self._resolved(loop)
+            self._addressed = [self._url.copy_with(host=address) for address in await self._resolved(loop)]
             self._until = loop.time() + _KNOWN
-        return self._addresses
+        return self._addressed
 
     async def _resolved(self, loop: asyncio.AbstractEventLoop) -> list[str]:
         try:
@@ -114,6 +115,10 @@ class Connecting:
         return allowed
 
 
+def _request(url: httpx.URL, headers: Mapping[str, str], body: bytes, extensions: dict[str, Any]) -> httpx.Request:
+    return httpx.Request("POST", url, headers=headers, content=body, extensions=extensions)
+
+
 async def _beginning(answer: httpx.Response, most: int) -> bytes:
     said = b""
     async for part in answer.stream:  # type: ignore[union-attr]
@@ -123,7 +128,7 @@ async def _beginning(answer: httpx.Response, most: int) -> bytes:
     return said
 
 
-def _shared(patience: Mapping[str, float | None], among: int) -> dict[str, float | None]:
+def _shared(patience: Patience, among: int) -> dict[str, float | None]:
     """How long each step may take, where several addresses are tried one after the other."""
     connect = patience["connect"]
     return {**patience, "connect": connect and connect / among}

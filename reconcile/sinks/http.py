@@ -78,8 +78,7 @@ class HttpSink:
             return Failed(f"{self._url.host} gave no answer: {self._masked(str(error)) or type(error).__name__}")
 
     async def _post(self, headers: dict[str, str], body: bytes) -> Outcome:
-        request = httpx.Request("POST", self._url, headers=headers, content=body, extensions={"timeout": self._patience})
-        answer, said = await self._connections.ask(request, _READ)
+        answer, said = await self._connections.post(headers, body, self._patience, _READ)
         if answer.is_success:
             return Delivered()
         return _judge(answer, f"{self._url.host} answered {answer.status_code}{self._shown(said)}", self._now())
