@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -44,7 +44,9 @@ class Change:
     """What became of one key: its row before and after, as kept; None where there was or is none. `name` tells it for good."""
 
     name: str
+    database: str
     mapping: str
+    which: Which
     key: str
     before: str | None
     after: str | None
@@ -115,6 +117,12 @@ class Emissions:
     _has_table: bool = False
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What the plan calls this database; it may have two names for it."""
+        url = self.plan.databases[self.database].url
+        return tuple(name for name, each in self.plan.databases.items() if each.url == url)
+
+    @property
     def held(self) -> Mapping[str, str]:
         """By mapping, why its rows cannot be taken now."""
         return {name: why for name, (why, _) in self._held.items()}
@@ -123,7 +131,7 @@ class Emissions:
         """By feed, the mappings that emit from it, and which side of them it is. Feeds of one that is held are left out."""
         found: dict[str, list[tuple[RowMapping, Which]]] = {}
         for mapping in self.plan.mappings:
-            for which in _sides(mapping, self.database):
+            for which in _sides(mapping, self.names):
                 for feed in feeds(mapping, which):
                     found.setdefault(feed.name, []).append((mapping, which))
         late = {name for name, (_, until) in self._held.items() if self.clock() < until}
@@ -135,16 +143,25 @@ class Emissions:
         return bool(listeners) and connection.execute(query).first() is not None
 
     def take(self, connection: Connection, rows: int, size: int) -> list[Emitted]:
+        found = self.oldest(connection, rows, size)
+        if found:
+            remove(connection, EMITTED, [row.id for row in found])
+        return self.events(connection, found)
+
+    def oldest(self, connection: Connection, rows: int, size: int) -> list[Any]:
+        """Rows that can be made events, in order."""
         listeners = self._heard(connection)
         found = _oldest(connection, listeners, rows, size) if listeners else []
         for name, which in _heard(found, listeners):
             self._look(self.plan.mapping(name), which)
         listeners = self.listeners()
-        found = [row for row in found if row.feed in listeners]
-        if found:
-            remove(connection, EMITTED, [row.id for row in found])
-        told = {(name, which): self._told(connection, name, which, found) for name, which in _heard(found, listeners)}
-        events = (told[mapping.name, which].get(row.id, ()) for row in found for mapping, which in listeners[row.feed])
+        return [row for row in found if row.feed in listeners]
+
+    def events(self, connection: Connection, rows: Sequence[Any]) -> list[Emitted]:
+        """What they are, in their order."""
+        listeners = self.listeners()
+        told = {(name, which): self._told(connection, name, which, rows) for name, which in _heard(rows, listeners)}
+        events = (told[mapping.name, which].get(row.id, ()) for row in rows for mapping, which in listeners[row.feed])
         return [event for some in events for event in some]
 
     def again(self, connection: Connection, payload: bytes) -> Emitted | Unmappable | None:
@@ -153,11 +170,13 @@ class Emissions:
             mapping = self.plan.mapping(change.mapping)
         except (ValueError, TypeError, UsageError) as error:
             return Unmappable(f"this version cannot read it: {error}")
-        for which in _sides(mapping, self.database):
-            self._readings.pop((mapping.name, which), None)  # the tables may have been put right meanwhile
-            [found] = _events(connection, self._reading(mapping, which), [change])
-            return found if not isinstance(found, Unmappable) else Unmappable(found.why)
-        return Unmappable(f"{mapping.name} emits nothing in database {self.database} any more")
+        if change.which not in _sides(mapping, self.names):
+            return Unmappable(f"{mapping.name} emits nothing in database {self.database} any more")
+        self._readings.pop((mapping.name, change.which), None)  # the tables may have been put right meanwhile
+        self._look(mapping, change.which)
+        if mapping.name in self.held:
+            return Unmappable(self.held[mapping.name])
+        return _events(connection, self._reading(mapping, change.which), [change])[0]
 
     def _heard(self, connection: Connection) -> Mapping[str, Sequence[tuple[RowMapping, Which]]]:
         """Nothing, where nothing was ever captured."""
@@ -185,13 +204,25 @@ class Emissions:
         here = {feed.name for feed in feeds(mapping, which)}
         until = _owned_until(connection, name, which)
         mine = [row for row in rows if row.feed in here and (until is None or row.at <= until)]
-        changes = [(row.id, change) for row in mine for change in _changes(name, row)]
+        changes = [(row.id, change) for row in mine for change in self._changes(name, which, row)]
         reading = self._reading(mapping, which)
         found: dict[int, list[Emitted]] = {}
         for (number, change), event in zip(changes, _events(connection, reading, [each for _, each in changes]), strict=True):
             if event is not None:
                 found.setdefault(number, []).append(_as_event(reading, change, event))
         return found
+
+    def _changes(self, mapping: str, which: Which, row: Any) -> Iterator[Change]:
+        """One key each."""
+        name = f"{mapping}.{which}.{row.id}.{row.at}"  # numbers begin anew when capture was removed; the moment does not
+        was, is_ = row.operation != "I", row.operation != "D"
+        lost = (was and row.old_row is None) or (is_ and row.new_row is None)
+        make = partial(Change, database=self.database, mapping=mapping, which=which, at=row.at, lost=lost)
+        if row.old_key is not None:
+            yield make(f"{name}.old", key=row.old_key, before=row.old_row, after=None)
+            yield make(name, key=row.key, before=None, after=row.new_row)
+        else:
+            yield make(name, key=row.key, before=row.old_row, after=row.new_row)
 
 
 def databases(plan: Plan) -> tuple[str, ...]:
@@ -200,16 +231,19 @@ def databases(plan: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for each in emitting for name in (each.source.database, each.target.database)))
 
 
-def emissions(plan: Plan, database: str) -> Emissions | None:
-    """What may be emitted there; None where nothing is."""
-    return Emissions(plan, database) if database in databases(plan) else None
+def database_of(payload: bytes) -> str:
+    """Where an `UNMAPPED` payload comes from; empty if it does not say."""
+    try:
+        return str(json.loads(payload)["database"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
-def _sides(mapping: RowMapping, database: str) -> tuple[Which, ...]:
+def _sides(mapping: RowMapping, names: Collection[str]) -> tuple[Which, ...]:
     if mapping.emit is None:
         return ()
     both: tuple[tuple[Which, str], ...] = (("old", mapping.source.database), ("new", mapping.target.database))
-    return tuple(which for which, name in both if name == database)
+    return tuple(which for which, name in both if name in names)
 
 
 def _heard(rows: Iterable[Any], listeners: Mapping[str, Sequence[tuple[RowMapping, Which]]]) -> dict[tuple[str, Which], None]:
@@ -240,19 +274,6 @@ def _owned_until(connection: Connection, mapping: str, which: Which) -> int | No
     row = connection.execute(select(OWNER.c.owner, OWNER.c.changed_at).where(OWNER.c.mapping == mapping)).first()
     owner, since = ("old", 0) if row is None else (row.owner, row.changed_at)
     return None if owner == which else int(since)
-
-
-def _changes(mapping: str, row: Any) -> Iterator[Change]:
-    """One key each."""
-    name = f"{mapping}.{row.id}.{row.at}"  # numbers begin anew when capture was removed; the moment does not
-    was, is_ = row.operation != "I", row.operation != "D"
-    lost = (was and row.old_row is None) or (is_ and row.new_row is None)
-    make = partial(Change, mapping=mapping, at=row.at, lost=lost)
-    if row.old_key is not None:
-        yield make(f"{name}.old", key=row.old_key, before=row.old_row, after=None)
-        yield make(name, key=row.key, before=None, after=row.new_row)
-    else:
-        yield make(name, key=row.key, before=row.old_row, after=row.new_row)
 
 
 def _events(connection: Connection, reading: Reading, changes: Sequence[Change]) -> list[Emitted | Unmappable | None]:

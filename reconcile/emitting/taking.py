@@ -7,7 +7,7 @@ first; if that has a reason, the event is refused with it, and is a dead letter 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,7 +36,11 @@ class Unmappable:
 
 
 class Taking(Protocol):
-    """What capture emitted in one database. Not for several threads at once."""
+    """What capture emitted. Not for several threads at once."""
+
+    @property
+    def held(self) -> Mapping[str, str]:
+        """What cannot be taken at the moment, and why: it stays where it is, and is tried again."""
 
     def take(self, connection: Connection, rows: int, size: int) -> Sequence[Emitted]:
         """Delete the oldest emitted rows, and give their events: at most so many rows, and no more after so many bytes.

@@ -91,6 +91,11 @@ class Fanout:
         self._largest, self._room, self._most, self._size, self._clock = largest, room, most, min(largest, 500), clock
         self._primary = _has_primary_key(database, outbox.table)
 
+    @property
+    def trouble(self) -> str:
+        """What of that which was emitted cannot be taken over, and why; empty if nothing."""
+        return "; ".join(f"{name}: {why}" for name, why in self._emitted.held.items()) if self._emitted else ""
+
     def step(self) -> Spread:
         """One transaction, if there is anything to do in it. Raises DatabaseError; then nothing was done."""
         if not self._has_work():

@@ -14,7 +14,7 @@ from threading import Event
 from typing import TypeVar
 
 from reconcile.databases.database import Database, opened
-from reconcile.emitting.emissions import emissions
+from reconcile.emitting.ferry import emissions
 from reconcile.mapping.model import Plan
 from reconcile.outbox import notes, tables
 from reconcile.outbox.courier import Courier
@@ -27,7 +27,7 @@ from reconcile.outbox.notes import Note
 from reconcile.outbox.prune import prune
 from reconcile.outbox.shape import look
 from reconcile.relaying.contention import outlast
-from reconcile.relaying.patience import Patience, backoff, idle_pause
+from reconcile.relaying.patience import Patience, backoff
 from reconcile.relaying.stations import bounded
 from reconcile.sinks.opening import open_sink
 from reconcile.sinks.settings import Settings
@@ -41,7 +41,8 @@ OpenSink = Callable[[str, Settings], Sink]
 _NOTES = 1.0  # seconds between two notes
 _PRUNES = 600.0  # seconds
 _GLANCE = 0.05  # seconds between two looks at whether to stop
-_LONGEST_IDLE = 0.2  # seconds between two looks into the table of events
+_SHORTEST_IDLE, _LONGEST_IDLE = 0.015, 0.2  # seconds between two looks into the table of events, if there was nothing
+_SLOWING = 50  # so many times as long nothing has come: who waits for the first event in an hour can wait a moment more
 _FEW = 200  # events: with fewer, more are waited for a moment
 _MOMENT = 0.01  # seconds
 _LONGEST_TURN = 0.05  # seconds
@@ -117,14 +118,14 @@ class OutboxRelay:
 
     async def _fan_out(self, database: Database, ends: asyncio.Event) -> None:
         fanout: Fanout | None = None
-        pause, troubles = 0.0, 0
+        troubles, last = 0, self._clock()  # when something was taken over
         while not ends.is_set():
             began = self._clock()
             try:
                 if fanout is None:
                     fanout = await asyncio.to_thread(self._opened, database)
                 found = await asyncio.to_thread(outlast, fanout.step)
-                self._trouble, troubles = "", 0
+                self._trouble, troubles = fanout.trouble, 0
             except StranglerError as error:
                 fanout, troubles, self._trouble = None, troubles + 1, str(error)
                 await _wait(ends, backoff(_RETRIES, troubles, self._draw()))
@@ -132,11 +133,14 @@ class OutboxRelay:
             if found.made:
                 for courier in self._couriers.values():
                     courier.poke()
-            pause = idle_pause(pause, longest=_LONGEST_IDLE) if found.is_idle else 0.0
-            await _wait(ends, pause or self._between(database, found, self._clock() - began))
+            last = last if found.is_idle else self._clock()
+            pause = min(_LONGEST_IDLE, _SHORTEST_IDLE + (began - last) / _SLOWING)
+            await _wait(ends, pause if found.is_idle else self._between(database, found, self._clock() - began))
 
     def _opened(self, database: Database) -> Fanout:
         shape, emitted = look(database, self._outbox), emissions(self._plan, database.name)
+        if emitted:
+            emitted.prepare(database)
         return Fanout(database, self._outbox, shape, emitted=emitted, clock=self._clock)
 
     def _between(self, database: Database, found: Spread, took: float) -> float:

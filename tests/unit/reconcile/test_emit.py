@@ -1,6 +1,7 @@
 """Events of tables whose code nobody touches: what triggers keep of each change, and what the mapping makes of it."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from threading import Event
 
@@ -9,10 +10,12 @@ from sqlalchemy import create_engine
 
 from reconcile.capturing import install, state
 from reconcile.capturing.origin import mark
+from reconcile.capturing.tables import EMITTED
 from reconcile.databases.database import opened
 from reconcile.databases.pair import paired
 from reconcile.emitting.emissions import Emissions, databases
 from reconcile.emitting.evaluating import evaluate
+from reconcile.emitting.ferry import Everywhere, Ferry, emissions
 from reconcile.emitting.taking import UNMAPPED, Unmappable
 from reconcile.mapping.model import Column, Database, Mapping, Plan, Source, Target
 from reconcile.outbox import letters, rounds
@@ -417,3 +420,53 @@ def _until(sink, count):
             raise Enough
 
     return look
+
+
+@pytest.fixture
+def across(fresh, dialect):
+    """The outbox stays in the old database after a cutover; what is emitted comes from the new one."""
+    world = Emitting("sqlite", fresh("sqlite"), fresh(dialect), (CUSTOMER,))
+    world.run(OLD)
+    world.modern("CREATE TABLE customers (id bigint PRIMARY KEY, email varchar(50), status varchar(9), points decimal(9,2))")
+    world.install(side="new")
+    set_owner(world.plan, "customers", "new")
+    world.modern(*(f"INSERT INTO customers VALUES ({number}, 'a', 'b', 1)" for number in range(5)))
+    yield world
+    world.close()
+
+
+def left(world):
+    with opened(world.plan.databases, "new") as (database,), database.reading() as connection:
+        return len(connection.execute(EMITTED.select()).all())
+
+
+def test_what_is_emitted_in_another_database_is_taken_across_once(across):
+    emitted, found = emissions(across.plan, "old"), []
+    with across.old() as database:
+        emitted.prepare(database)
+        for crashes in (True, False, True, False, True, False, False):
+            with suppress(ZeroDivisionError), database.writing() as connection:
+                some = emitted.take(connection, 2, 10**6)
+                if crashes:
+                    raise ZeroDivisionError
+            found += [] if crashes else [event.key for event in some]
+    assert found == [f"customer/{number}" for number in range(5)]
+    assert left(across) == 0
+
+
+def test_a_database_that_is_away_holds_up_nothing_and_is_tried_again(across):
+    now = [0.0]
+    ferry = Ferry(Emissions(across.plan, "new"), clock=lambda: now[0])
+    away = replace(across.plan, databases={**across.plan.databases, "new": Database("sqlite:////nowhere/at-all.db")})
+    with across.old() as database:
+        Everywhere(Emissions(across.plan, "old"), (ferry,)).prepare(database)
+        with database.writing() as connection:
+            here, ferry.emissions.plan = ferry.emissions.plan, away
+            assert ferry.take(connection, 9, 10**6) == ()
+            assert "there is no file" in ferry.held["database new"]
+            ferry.emissions.plan = here
+            assert not ferry.waiting(connection)
+            now[0] = 11.0
+            assert ferry.waiting(connection)
+            assert len(ferry.take(connection, 9, 10**6)) == 5
+            assert ferry.held == {}
