@@ -1,7 +1,7 @@
 """Which revision a database is at, and how it is brought to the newest.
 
-Alembic is asked for the steps alone: it loads as much as all the rest of a command, and almost every command meets tables that
-are up to date.
+Alembic is asked for steps from one revision to the next alone: it loads as much as all the rest of a command does. Where there is
+nothing yet, the tables are made as they are described; a test sees to it that all the steps make the same.
 """
 
 from __future__ import annotations
@@ -11,12 +11,21 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, text
 
-from strangler.store.schema import VERSION_TABLE
+from strangler.store.schema import VERSION_TABLE, metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
+
+
+# As Alembic makes it, which reads and writes it from then on.
+_VERSION = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
 
 
 def scripts() -> Config:
@@ -44,7 +53,17 @@ def current(connection: Connection) -> str | None:
     return revision
 
 
-def upgrade(connection: Connection, to: str = "head") -> None:
+def upgrade(connection: Connection) -> None:
+    """Bring a database to the newest revision, in the caller's transaction."""
+    if current(connection) is None:
+        metadata.create_all(connection, checkfirst=False)
+        _VERSION.create(connection)
+        connection.execute(insert(_VERSION).values(version_num=known()[-1]))
+    else:
+        step(connection)
+
+
+def step(connection: Connection, to: str = "head") -> None:
     """Run the steps that are missing, in the caller's transaction."""
     from alembic import command
 

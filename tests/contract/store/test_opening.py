@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -11,12 +12,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from strangler.core.errors import DatabaseError
 from strangler.store import schema
 from strangler.store.database import Database, connect
-from strangler.store.revision import current, known, scripts, upgrade
+from strangler.store.revision import current, known, scripts, step, upgrade
 from strangler.store.store import Store
 from tests.contract.store.conftest import Open
 from tests.contract.store.given import MINUTE, NOW, counted, example, stratum, with_examples
@@ -37,7 +38,7 @@ def test_every_revision_leads_to_the_tables_as_they_are_described(url: str) -> N
     database = database_at(url)
     assert database.reading(current) is None
     for revision in known():
-        database.writing(lambda connection, revision=revision: upgrade(connection, revision))
+        database.writing(lambda connection, revision=revision: step(connection, revision))
         assert database.reading(current) == revision
     assert database.reading(differences) == []
     database.close()
@@ -46,6 +47,33 @@ def test_every_revision_leads_to_the_tables_as_they_are_described(url: str) -> N
 def test_revisions_are_known_by_the_names_of_their_files() -> None:
     walked = ScriptDirectory.from_config(scripts()).walk_revisions()
     assert known() == tuple(script.revision for script in walked)[::-1]
+
+
+def described(connection: Connection) -> dict[str, list[str]]:
+    """What the database says of its tables and indexes, whatever the order of a table's constraints is."""
+    if connection.dialect.name == "sqlite":
+        made = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")).all()
+        return {name: sorted(re.split(r"[\s,()]+", sql)) for name, sql in made}
+    found = inspect(connection)
+    listed = (found.get_unique_constraints, found.get_foreign_keys, found.get_indexes, found.get_check_constraints)
+    asked = (found.get_columns, found.get_pk_constraint, *(lambda name, ask=ask: sorted(map(str, ask(name))) for ask in listed))
+    return {name: [str(ask(name)) for ask in asked] for name in found.get_table_names()}
+
+
+def empty(connection: Connection) -> None:
+    schema.metadata.drop_all(connection)
+    connection.execute(text(f"DROP TABLE {schema.VERSION_TABLE}"))
+
+
+def test_a_new_store_is_made_as_all_the_steps_make_it(url: str) -> None:
+    database, said = database_at(url), []
+    for make in upgrade, step:
+        database.writing(make)
+        assert database.reading(current) == known()[-1]
+        said.append(database.reading(described))
+        database.writing(empty)
+    database.close()
+    assert said[0] == said[1]
 
 
 def test_the_comparison_with_the_description_would_notice(url: str) -> None:
