@@ -81,7 +81,7 @@ class Connecting:
     async def _connected(
         self, transport: httpx.AsyncHTTPTransport, headers: Mapping[str, str], body: bytes, patience: Patience
     ) -> httpx.Response:
-        urls = await self._look_up()
+        urls = await self._look_up(patience["connect"])
         # httpx has no public seam for how it connects; what it is given is an address, and beside it the name that TLS means.
         extensions = {"sni_hostname": self._host, "timeout": _shared(patience, len(urls))}
         said = {"host": self._url.netloc.decode(), **headers}
@@ -96,10 +96,15 @@ class Connecting:
             self._until = 0.0  # it may have moved
             raise
 
-    async def _look_up(self) -> list[httpx.URL]:
+    async def _look_up(self, patience: float | None) -> list[httpx.URL]:
         loop = asyncio.get_running_loop()
         if loop.time() >= self._until:
-            self._addressed = [self._url.copy_with(host=address) for address in await self._resolved(loop)]
+            try:
+                async with asyncio.timeout(patience):
+                    addresses = await self._resolved(loop)
+            except TimeoutError:
+                raise httpx.ConnectTimeout(f"nobody says within {patience:g} s where its name leads") from None
+            self._addressed = [self._url.copy_with(host=address) for address in addresses]
             self._until = loop.time() + _KNOWN
         return self._addressed
 

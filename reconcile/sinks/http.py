@@ -20,7 +20,7 @@ from reconcile.sinks.event import Event
 from reconcile.sinks.parcel import Parcel
 from reconcile.sinks.sink import Delivered, Failed, Outcome, Refused, Unavailable
 
-_CONNECT = 5.0  # seconds that a connection may take, if an answer may take longer
+_CONNECT = 5.0  # seconds that a name may take, and then a connection; a third of the whole at most, to tell it from no answer
 _IDLE = 2.0  # seconds: shorter than servers keep an idle connection, lest they close it under a request
 _READ = 64 << 10  # bytes of an answer that are read so that its connection can be used again
 _SHOWN = 200  # characters of an answer that an error repeats
@@ -51,7 +51,7 @@ class HttpSink:
         self._headers = {**_OWN, **_authorization(told.url), **_checked(told.headers)}
         self._secrets = _secrets(told)
         self._connections = Connecting(self._url, _trusted(told.ca), _IDLE)
-        self._patience = httpx.Timeout(told.timeout, connect=min(_CONNECT, told.timeout / 2), pool=None).as_dict()
+        self._patience = httpx.Timeout(told.timeout, connect=min(_CONNECT, told.timeout / 3), pool=None).as_dict()
 
     async def send(self, events: Sequence[Event]) -> Sequence[Outcome]:
         parcel = Parcel(events, self._pack)
