@@ -1,12 +1,14 @@
 """What capture costs the application that is captured.
 
-    python -m benchmarks.capture [--dialect sqlite] [--rounds 9] [--postgresql URL] [--mariadb URL]
+    python -m benchmarks.capture [--dialect sqlite] [--rounds 9] [--emit] [--postgresql URL] [--mariadb URL]
 
 The same transactions run against three tables of one shape, in turn, so that a busy machine slows all alike: a plain one; a
 plain one, with one more plain insert into a table like the outbox in the same transaction (one statement, of as many rows); and
 a captured one. Times are medians over the rounds; the ratio is the median of the rounds' ratios of captured to one more insert,
-and the bar is 1. Without addresses, servers of our own are started (PostgreSQL's with fsync off). How durable a commit is
-decides how much of it is waiting, so figures are given for durable commits and for those that wait for no disk.
+and the bar is 1. With `--emit` there is a fourth table, captured by a mapping that emits: each row is also kept as it was and as
+it is; its ratio is to the same insert. Without addresses, servers of our own are started (PostgreSQL's with fsync off). How
+durable a commit is decides how much of it is waiting, so figures are given for durable commits and for those that wait for no
+disk.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
@@ -31,6 +33,7 @@ from tests.servers import mariadb, postgresql
 
 DIALECTS = ("sqlite", "postgresql", "mariadb")
 KINDS = ("plain", "one more insert", "captured")
+EMITS = "emits"
 SINGLES = 40  # transactions per measurement of single rows
 MANY = 1_000  # rows per statement
 _TEXT = {"sqlite": "text", "postgresql": "varchar(50)", "mariadb": "varchar(50)"}
@@ -90,9 +93,11 @@ WORKS = tuple(
 )
 
 
-def measure(dialect: str, url: str, rounds: int, durable: bool) -> Iterator[tuple[str, dict[str, float], float]]:
-    """Each work's name, seconds per transaction by kind, and the ratio of captured to one more insert."""
-    tables = dict(zip(KINDS, ("plain", "extra", "captured"), strict=True))
+def measure(
+    dialect: str, url: str, rounds: int, durable: bool, kinds: Sequence[str]
+) -> Iterator[tuple[str, dict[str, float], dict[str, float]]]:
+    """Each work's name, seconds per transaction by kind, and the ratios of what is captured to one more insert."""
+    tables = dict(zip(kinds, ("plain", "extra", "captured", "emitting"), strict=False))
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:").replace("mariadb+", "mysql+"))
     connection = engine.raw_connection()
     cursor = connection.cursor()
@@ -108,22 +113,26 @@ def measure(dialect: str, url: str, rounds: int, durable: bool) -> Iterator[tupl
             f"CREATE TABLE {table} (id bigint PRIMARY KEY, n integer, name {_TEXT[dialect]}, c numeric(12,2), d timestamp)"
         )
     cursor.execute(f"CREATE TABLE like_outbox ({_OUTBOX[dialect]})")
-    _install(url)
+    _install(url, kinds)
     cursor.execute(_DURABILITY[dialect][durable])
     if dialect == "mariadb":
         cursor.execute("SET sql_mode = 'STRICT_ALL_TABLES'")
-    times: dict[str, dict[str, list[float]]] = {work.name: {kind: [] for kind in KINDS} for work in WORKS}
-    keys = {kind: count(1, 10_000) for kind in KINDS}
+    times: dict[str, dict[str, list[float]]] = {work.name: {kind: [] for kind in kinds} for work in WORKS}
+    keys = {kind: count(1, 10_000) for kind in kinds}
     for number in range(rounds):
-        for kind in KINDS if number % 2 else reversed(KINDS):
+        for kind in kinds if number % 2 else reversed(kinds):
             low = next(keys[kind])
             for work in WORKS:
                 times[work.name][kind].append(_time(cursor, work, tables[kind], low, more=kind == "one more insert"))
     connection.invalidate()
     engine.dispose()
     for name, by_kind in times.items():
-        ratios = [mine / bar for mine, bar in zip(by_kind["captured"], by_kind["one more insert"], strict=True)]
-        yield name, {kind: statistics.median(found) for kind, found in by_kind.items()}, statistics.median(ratios)
+        ratios = {kind: _ratio(by_kind[kind], by_kind["one more insert"]) for kind in kinds[2:]}
+        yield name, {kind: statistics.median(found) for kind, found in by_kind.items()}, ratios
+
+
+def _ratio(mine: Sequence[float], bar: Sequence[float]) -> float:
+    return statistics.median(one / other for one, other in zip(mine, bar, strict=True))
 
 
 def _time(cursor: Any, work: Work, table: str, low: int, *, more: bool) -> float:
@@ -138,9 +147,13 @@ def _time(cursor: Any, work: Work, table: str, low: int, *, more: bool) -> float
     return (time.perf_counter() - began) / work.transactions
 
 
-def _install(url: str) -> None:
-    source, target = Source("old", ("id",), table="captured"), Target("old", "captured", ("id",))
-    install(Plan({"old": Database(url)}, (Mapping("captured", source, target, {"id": Column("id")}),)))
+def _install(url: str, kinds: Sequence[str]) -> None:
+    events = {"captured": None, "emitting": "thing"} if EMITS in kinds else {"captured": None}
+    mappings = tuple(
+        Mapping(name, Source("old", ("id",), table=name), Target("old", name, ("id",)), {"id": Column("id")}, emit=emit)
+        for name, emit in events.items()
+    )
+    install(Plan({"old": Database(url)}, mappings))
 
 
 def _fresh(stack: ExitStack, dialect: str, given: str | None) -> str:
@@ -170,19 +183,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dialect", choices=DIALECTS, action="append")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--emit", action="store_true")
     parser.add_argument("--postgresql", metavar="URL")
     parser.add_argument("--mariadb", metavar="URL")
     options = parser.parse_args(arguments)
+    kinds = (*KINDS, EMITS) if options.emit else KINDS
     for dialect in options.dialect or DIALECTS:
         for durable in (True, False):
             with ExitStack() as stack:
                 url = _fresh(stack, dialect, getattr(options, dialect, None))
                 print(f"\n{dialect}: {_DURABILITY[dialect][durable]}")
-                print(f"{'':22}" + "".join(f"{kind:>18}" for kind in KINDS) + f"{'captured : bar':>18}")
-                for name, medians, ratio in measure(dialect, url, options.rounds, durable):
-                    print(
-                        f"{name:22}" + "".join(f"{medians[kind] * 1e3:15.3f} ms" for kind in KINDS) + f"{ratio:18.2f}", flush=True
-                    )
+                print(
+                    f"{'':22}"
+                    + "".join(f"{kind:>18}" for kind in kinds)
+                    + "".join(f"{f'{kind} : bar':>18}" for kind in kinds[2:])
+                )
+                for name, medians, ratios in measure(dialect, url, options.rounds, durable, kinds):
+                    times = "".join(f"{medians[kind] * 1e3:15.3f} ms" for kind in kinds)
+                    print(f"{name:22}{times}" + "".join(f"{ratio:18.2f}" for ratio in ratios.values()), flush=True)
     return 0
 
 
