@@ -81,7 +81,10 @@ class KafkaSink:
     def _send(self, events: Sequence[Event]) -> Sequence[Outcome]:
         parcel = Parcel(events, partial(_pack, self._naming))
         with self._lock:
-            producer = self._producer = self._producer or _Live({**self._options, "bootstrap.servers": self._servers})
+            try:
+                producer = self._producer = self._producer or _Live({**self._options, "bootstrap.servers": self._servers})
+            except KafkaException as error:  # a certificate that has gone, say
+                return parcel.outcomes(Unavailable(f"{self._servers}: {error.args[0].str()}"))
             reports = producer.produce(parcel.packed)
             if producer.is_lost:
                 self._producer = None

@@ -179,7 +179,7 @@ class _Line:
                 )
                 self._inbox = self._client.new_inbox()
                 await self._client.subscribe(f"{self._inbox}.*.*", cb=self._hear)
-        except (NatsError, OSError, ValueError) as error:
+        except Exception as error:  # also what reads credentials, certificates or addresses has errors of its own
             await self.close()
             why = str(self._trouble or error) or "it does not answer"
             raise _NotThereError(f"{self._hosts} cannot be reached: {why}") from error

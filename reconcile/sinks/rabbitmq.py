@@ -43,6 +43,8 @@ class RabbitMQSink:
         self._url, self._exchange_name = told.url, told.exchange
         self._naming = Naming(told.routing_key, words)
         parts = urlsplit(told.url)
+        if parts.scheme not in ("amqp", "amqps") or not isinstance(parts.port, int | None):  # a port that is none raises
+            raise ValueError("url: write amqp://USER:PASSWORD@HOST/VHOST, or amqps://…")
         self._host = parts.hostname or "localhost"
         self._secrets = [secret for secret in (parts.password, unquote(parts.password or "")) if secret]
         self._connection: AbstractConnection | None = None

@@ -109,6 +109,20 @@ class TestNats:
             assert "Authorization Violation" in outcome.why
             assert "hunter2" not in outcome.why
 
+    async def test_credentials_that_are_none_are_unavailable(self, tmp_path):
+        async def challenge(reader, writer):
+            writer.write(b'INFO {"auth_required": true, "nonce": "abc", "max_payload": 1000}\r\n')
+            await reader.read()
+            writer.close()
+
+        (tmp_path / "shop.creds").write_text("hunter2")
+        server = await asyncio.start_server(challenge, "127.0.0.1", 0)
+        told = settings.Nats(f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}", "x", str(tmp_path / "shop.creds"))
+        async with server, closing(NatsSink(told)) as sink:
+            (outcome,) = await sink.send([event(1)])
+            assert isinstance(outcome, Unavailable)
+            assert "hunter2" not in outcome.why
+
 
 class TestRedis:
     @pytest.fixture

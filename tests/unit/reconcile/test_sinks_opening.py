@@ -111,6 +111,9 @@ def test_what_is_wrong_with_somebody_elses_sink_is_one_line(use, options, messag
         (settings.Http("http://[::ffff:169.254.169.254]/"), "events are never sent there"),
         (settings.Nats("nats://h", credentials="nowhere.creds"), "credentials: there is no file nowhere.creds"),
         (settings.Kafka("h", options={"no.such": "1"}), 'options: No such configuration property: "no.such"'),
+        (settings.Kafka("h", options={"security.protocol": "ssl", "ssl.ca.location": "nowhere.pem"}), "options: "),
+        (settings.RabbitMQ("http://h"), "url: write amqp://"),
+        (settings.RabbitMQ("amqp://me:hunter2@h:port/"), "Port could not be cast"),
         (settings.Redis("http://h"), "Redis URL must specify one of the following schemes"),
     ],
 )
@@ -120,6 +123,7 @@ def test_what_a_sink_is_told_wrongly_is_one_line(told, message):
     assert message in str(refused.value)
     assert str(refused.value).startswith("sink bus: ")
     assert "\n" not in str(refused.value)
+    assert "hunter2" not in str(refused.value)
 
 
 @pytest.mark.parametrize(("told", "kind"), EVERY)
