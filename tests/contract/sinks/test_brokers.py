@@ -25,6 +25,9 @@ from tests.contract.sinks.redis_stand import RedisStand
 from tests.servers.brokers import variable
 
 
+ALONE = pytest.mark.skipif(variable("redis") in os.environ, reason="others may use this server")
+
+
 @asynccontextmanager
 async def closing(sink):
     yield sink
@@ -139,6 +142,7 @@ class TestRedis:
             assert fields[b"data"] == b'{"number":1}'
             assert fields[b"datacontenttype"] == b"application/json"
 
+    @ALONE
     async def test_a_call_is_one_transaction(self, stand):
         async with closing(stand.open()) as sink:
             before = await self.transactions(stand)
@@ -177,7 +181,7 @@ class TestRedis:
                 assert not [word for word in (password, "private") if word in outcome.why]
         await stand.client.acl_deluser(stand.stream)
 
-    @pytest.mark.skipif(variable("redis") in os.environ, reason="it is somebody's server")
+    @ALONE
     async def test_a_full_server_is_nobodys_event_and_repeats_none(self, stand):
         (before,) = (await stand.client.config_get("maxmemory")).values()
         async with closing(stand.open()) as sink:
