@@ -24,7 +24,6 @@ from tests.contract.sinks.rabbitmq_stand import RabbitMQStand
 from tests.contract.sinks.redis_stand import RedisStand
 from tests.servers.brokers import variable
 
-
 ALONE = pytest.mark.skipif(variable("redis") in os.environ, reason="others may use this server")
 
 
