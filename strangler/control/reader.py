@@ -35,8 +35,6 @@ from strangler.core.flip import Place, place_of
 from strangler.core.model import Config, Listener, Stage
 from strangler.core.units import Share
 from strangler.proxy import tls
-from strangler.proxy.adapt import check_hooks
-from strangler.proxy.hooks import load_hook
 
 
 def read(
@@ -61,8 +59,8 @@ def read(
         config = sound(path, data, environ)
         missed = shortfalls(config)
         check_writable(config.log)
-        check_hooks(config)
-        check_comparisons(config)
+        if any(route.adapt.response.python or route.compare.python for route in config.routes):
+            check_functions(config)
         check_certificates(config)
         if any(upstream.identity for upstream in config.upstreams.values()):
             IDENTITY.find(environ, config.folder)
@@ -104,8 +102,13 @@ def _as_it_comes(path: Path, data: bytes, record: Record) -> tuple[bytes, Record
     return edited(snapshot, record.move.flips).encode("utf-8"), record
 
 
-def check_comparisons(config: Config) -> None:
-    """Raises UsageError with all functions that routes compare by and that cannot be used."""
+def check_functions(config: Config) -> None:
+    """Raises UsageError with all functions that routes translate or compare by and that cannot be used. What loads them brings
+    half the engine along, which a file without any is read without."""
+    from strangler.proxy.adapt import check_hooks
+    from strangler.proxy.hooks import load_hook
+
+    check_hooks(config)
     problems = []
     for route in config.routes:
         try:

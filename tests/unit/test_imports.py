@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -230,3 +232,18 @@ def test_functions_of_the_core_are_short():
     }
     assert sorted(lengths.values())[len(lengths) // 2] <= 8
     assert [f"{name}: {lines}" for name, lines in lengths.items() if lines > 32] == []
+
+
+STARTS = {  # what is started all the time, and what it can do without
+    "strangler.control.reader": {"asyncio", "httptools", "sqlalchemy"},
+    "strangler.control.supervisor": {"asyncio", "ssl", "yaml", "sqlalchemy"},
+    "strangler.cli.flip": {"alembic", "httpx", "pygments"},
+    "strangler.store.store": {"alembic", "mako"},
+}
+
+
+@pytest.mark.parametrize("module", STARTS)
+def test_what_starts_often_loads_nothing_that_it_does_not_need(module):
+    told = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout.split()
+    assert STARTS[module] & set(loaded) == set()
