@@ -90,6 +90,7 @@ class Fanout:
         self._database, self._outbox, self._shape, self._emitted = database, outbox, shape, emitted
         self._largest, self._room, self._most, self._size, self._clock = largest, room, most, min(largest, 500), clock
         self._primary = _has_primary_key(database, outbox.table)
+        self._rests = True  # else there is more, most likely
 
     @property
     def trouble(self) -> str:
@@ -98,7 +99,7 @@ class Fanout:
 
     def step(self) -> Spread:
         """One transaction, if there is anything to do in it. Raises DatabaseError; then nothing was done."""
-        if not self._has_work():
+        if (self._rests or self._emitted) and not self._has_work():
             return Spread()
         began = self._clock()
         try:
@@ -107,6 +108,7 @@ class Fanout:
         except Exception:
             self._size = max(1, self._size // 4)  # what makes a whole batch fail may not do so to a part of it
             raise
+        self._rests = found.is_idle
         if found.taken:
             self._size = resize(self._size, self._clock() - began, aim=_AIM, largest=self._largest)
         return found
@@ -123,19 +125,17 @@ class Fanout:
     def _spread(self, connection: Connection) -> Spread:
         if connection.dialect.name == "postgresql":  # what a crash takes back is done again
             connection.execute(text("SET LOCAL synchronous_commit = off"))
-        turn = select(FANOUT.c.through).where(FANOUT.c.name == ALL).with_for_update(skip_locked=True)
-        through = connection.execute(turn).scalar()
-        if through is None:
+        cursors = _cursors(connection, turn=True)
+        if ALL not in cursors:
             return Spread(busy=True)
-        cursors = _cursors(connection)
+        through = cursors[ALL]
         for route in self._outbox.sinks:
             if route.name not in cursors:
                 cursors[route.name] = self._begin(connection, route, through)
         taken = self._take(connection, through)
         taken += self._take_emitted(connection, through + taken)
-        self._advance(connection, ALL, through + taken)
-        kinds: dict[tuple[int, int], list[str]] = {}
-        made = sum(self._deliver(connection, route, cursors[route.name], through + taken, kinds) for route in self._outbox.sinks)
+        made, advanced = self._deliver_all(connection, cursors, through + taken)
+        self._advance(connection, {**advanced, **({ALL: through + taken} if taken else {})})
         return Spread(taken, made)
 
     def _begin(self, connection: Connection, route: Route, through: int) -> int:
@@ -213,26 +213,35 @@ class Fanout:
             else:
                 connection.execute(update(self._shape.table).where(here).values(dict([self._shape.mark])))
 
-    def _deliver(
-        self, connection: Connection, route: Route, done: int, through: int, kinds: dict[tuple[int, int], list[str]]
-    ) -> int:
-        """Make a sink's deliveries of the events that follow those it has them of."""
-        until = min(through, done + self._most)
-        if until <= done:
-            return 0
-        between = and_(EVENT.c.sequence > done, EVENT.c.sequence <= until)
-        if (done, until) not in kinds:
-            kinds[done, until] = list(connection.execute(select(EVENT.c.type).where(between).distinct()).scalars())
-        types = fitting(route.types, kinds[done, until])
-        made = 0
-        if types:
-            wanted = true() if len(types) == len(kinds[done, until]) else EVENT.c.type.in_(types)
-            made = deliver(self._database, connection, route.name, and_(between, wanted))
-        self._advance(connection, route.name, until)
-        return made
+    def _deliver_all(self, connection: Connection, cursors: Mapping[str, int], through: int) -> tuple[int, dict[str, int]]:
+        """Make every sink's deliveries of the events that follow those it has them of; how many, and how far each has come."""
+        kinds: dict[tuple[int, int], list[str]] = {}
+        made, advanced = 0, dict[str, int]()
+        for route in self._outbox.sinks:
+            done = cursors[route.name]
+            until = min(through, done + self._most)
+            if until > done:
+                made += self._deliver(connection, route, (done, until), kinds)
+                advanced[route.name] = until
+        return made, advanced
 
-    def _advance(self, connection: Connection, name: str, through: int) -> None:
-        connection.execute(update(FANOUT).where(FANOUT.c.name == name).values(through=through))
+    def _deliver(
+        self, connection: Connection, route: Route, span: tuple[int, int], kinds: dict[tuple[int, int], list[str]]
+    ) -> int:
+        between = and_(EVENT.c.sequence > span[0], EVENT.c.sequence <= span[1])
+        if span not in kinds:
+            kinds[span] = list(connection.execute(select(EVENT.c.type).where(between).distinct()).scalars())
+        types = fitting(route.types, kinds[span])
+        if not types:
+            return 0
+        wanted = true() if len(types) == len(kinds[span]) else EVENT.c.type.in_(types)
+        return deliver(self._database, connection, route.name, and_(between, wanted))
+
+    def _advance(self, connection: Connection, through: Mapping[str, int]) -> None:
+        """Those that have come equally far, which are nearly always all, in one statement."""
+        for far in sorted(set(through.values())):
+            names = [name for name, each in through.items() if each == far]
+            connection.execute(update(FANOUT).where(FANOUT.c.name.in_(names)).values(through=far))
 
 
 def deliver(database: Database, connection: Connection, sink: str, which: ColumnElement[bool]) -> int:
@@ -258,10 +267,9 @@ _LANE = case(
 def _take_up(database: Database, connection: Connection, sink: str, news: Subquery) -> None:
     """In the order in which those who settle lock, so that the two never wait for each other crosswise."""
     order = news.c.lane.collate("C") if connection.dialect.name == "postgresql" else news.c.lane
-    instant = connection.execute(select(now(database))).scalar_one()
     values: dict[str, ColumnElement[Any]] = {
         **{"sink": literal(sink), "key": news.c.lane, "version": func.count()},
-        **{"due_at": literal(instant), "state": literal(WAITING)},
+        **{"due_at": func.max(now(database)), "state": literal(WAITING)},
         **dict.fromkeys(("sent", "attempts", "deaths", "lease_until"), literal(0)),
     }
     some = select(*values.values()).where(text("1 = 1")).group_by(news.c.lane).order_by(order)
@@ -287,8 +295,11 @@ def _has_primary_key(database: Database, table: str) -> bool:
         return bool(inspect(connection).get_pk_constraint(table)["constrained_columns"])
 
 
-def _cursors(connection: Connection) -> dict[str, int]:
-    return {row.name: row.through for row in connection.execute(select(FANOUT.c.name, FANOUT.c.through))}
+def _cursors(connection: Connection, *, turn: bool = False) -> dict[str, int]:
+    """How far everybody is. With `turn` nobody else may move them; without the row of `ALL`, it is another relay's turn."""
+    query = select(FANOUT.c.name, FANOUT.c.through).order_by(FANOUT.c.name)
+    rows = connection.execute(query.with_for_update(skip_locked=True) if turn else query)
+    return {row.name: row.through for row in rows}
 
 
 def _length(database: Database, payload: ColumnElement[Any]) -> ColumnElement[int]:

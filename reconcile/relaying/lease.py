@@ -120,7 +120,7 @@ def claim_due(
     if not limits:
         return
     instant = connection.execute(select(now(database))).scalar_one()
-    due = _due(connection, queue, limits.keys(), instant)
+    due = _due(connection, queue, limits.keys(), instant) if len(limits) > 1 else list(limits)
     for name in due:
         here = and_(queue.group == name, queue.c.due_at <= instant, queue.c.token.is_(None))
         _take(connection, queue, here, max(1, min(limits[name], limit // len(due))), token, instant, patience, deaths=0)

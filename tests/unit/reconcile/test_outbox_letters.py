@@ -101,6 +101,7 @@ def test_one_is_let_go_and_what_waited_goes_on_and_it_is_kept_why(stuck):
     assert skip(stuck.plan, "bus", 1, "a test order", "ops").number == 1
     go_on(stuck)
     assert stuck.sink.numbers[-1] == 2
+    assert 1 not in stuck.sink.numbers
     (kept,) = let_go(stuck.plan)
     assert (kept.number, kept.key, kept.error, kept.reason, kept.actor) == (1, "a", "cannot be read", "a test order", "ops")
 
