@@ -311,6 +311,25 @@ def test_what_sqlite_replaces_goes_and_what_it_ignores_stays(lite, statement, to
     ]
 
 
+def test_sql_of_the_mapping_sees_the_tables_own_types_and_collations(fresh, dialect):
+    """A text of digits is found by a number in SQLite, and letters by letters of another size where the column says so."""
+    text = {
+        "sqlite": "TEXT COLLATE NOCASE UNIQUE",
+        "postgresql": "varchar(9)",
+        "mariadb": "varchar(9) COLLATE utf8mb4_general_ci",
+    }
+    digits, like = ("code = 7", "name = 'ADA'") if dialect != "postgresql" else ("code = '7'", "name = 'ada'")
+    source = Source("old", ("no",), "thing", where=f"{digits} AND {like}")
+    mapping = Mapping("things", source, Target("new", "things", ("id",)), {"id": Column("no")}, emit="thing")
+    world = Emitting(dialect, fresh(dialect), fresh("sqlite"), (mapping,))
+    world.run(f"CREATE TABLE thing (no integer PRIMARY KEY, code varchar(9), name {text[dialect]})")
+    world.modern("CREATE TABLE things (id INTEGER PRIMARY KEY)")
+    world.install()
+    world.run("INSERT INTO thing VALUES (1, '7', 'ada')", "INSERT INTO thing VALUES (2, '8', 'adb')")
+    assert [event.key for event in world.take()] == ["thing/1"]
+    world.close()
+
+
 AWKWARD = {
     "sqlite": (
         'a, b integer, c text COLLATE NOCASE, d real, e blob, f numeric, "g h\'i" text',
