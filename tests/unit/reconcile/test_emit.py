@@ -312,7 +312,7 @@ def test_what_sqlite_replaces_goes_and_what_it_ignores_stays(lite, statement, to
 
 
 def test_sql_of_the_mapping_sees_the_tables_own_types_and_collations(fresh, dialect):
-    """A text of digits is found by a number in SQLite, and letters by letters of another size where the column says so."""
+    """A text of digits is found by a number, and letters by those of another size, where the column says so."""
     text = {
         "sqlite": "TEXT COLLATE NOCASE UNIQUE",
         "postgresql": "varchar(9)",
