@@ -23,10 +23,8 @@ from itertools import product
 from typing import Any
 
 import yaml
-from click.testing import CliRunner
 
 from benchmarks.harm import full, kill, send, settles
-from strangler.cli.main import cli
 from strangler.control.cutover.order import Order, order_as_json
 from strangler.control.flipping import door
 from strangler.control.frames import FrameError, Head
@@ -47,7 +45,7 @@ PHASES = (
 )
 VICTIMS = ("worker", "control", "data", "supervisor", "old", "new", "disk")
 HOLD = 5.0  # seconds that writes may wait
-FULL = 1.2 * HOLD  # seconds that a disk is full: for longer than that
+FULL = 1.2  # times as long a disk is full
 TAKES = {Step.VERIFY: 0.02, Step.BUMP: 0.03, Step.LIVE: 0.1}  # seconds, about: drawn from; the others none
 AGAIN = 8
 _SILENT, _LEASE = 120.0, 60.0  # seconds
@@ -97,6 +95,10 @@ def points(victims: Iterable[str] = VICTIMS) -> Iterator[Point]:
     """All that there are for these."""
     for phase, victim, back in product(PHASES, victims, (False, True)):
         yield Point(back, phase, victim)
+
+
+def order_to(back: bool, hold: float) -> Order:
+    return Order("@orders", "aimed", back=back, reason="aimed", force=True, hold=hold)
 
 
 class Course:
@@ -152,10 +154,13 @@ class Range:
 
     Args:
         servers: those that may be restarted, ``old`` and ``new``.
+        hold: seconds that writes may wait.
     """
 
-    def __init__(self, cutting: Cutting, servers: Mapping[str, Any], ledger: Ledger, draw: random.Random) -> None:
-        self._cutting, self._servers, self._ledger, self._draw = cutting, servers, ledger, draw
+    def __init__(
+        self, cutting: Cutting, servers: Mapping[str, Any], ledger: Ledger, draw: random.Random, hold: float = HOLD
+    ) -> None:
+        self._cutting, self._servers, self._ledger, self._draw, self._hold = cutting, servers, ledger, draw, hold
         self.shots = Shots()
 
     async def shoot_all(self, points: Iterable[Point], tell: Callable[[str], None]) -> None:
@@ -220,8 +225,8 @@ class Range:
 
     async def _ask(self, back: bool) -> Course:
         if not back:
-            await asyncio.to_thread(typed, self._cutting, "resume", "@orders")
-        return Course(self._cutting, Order("@orders", "aimed", back=back, reason="aimed", force=True, hold=HOLD))
+            await asyncio.to_thread(self._cutting.typed, "resume", "@orders")
+        return Course(self._cutting, order_to(back, self._hold))
 
     async def _harm(self, point: Point, let_go: Callable[[], None]) -> None:
         if point.victim != "disk":
@@ -229,7 +234,7 @@ class Range:
             return
         with full(self._cutting.folder):
             let_go()
-            await asyncio.sleep(FULL)
+            await asyncio.sleep(FULL * self._hold)
 
     async def _judge(self, point: Point, began: float, counts: bool) -> None:
         try:
@@ -256,7 +261,7 @@ def _brief(said: Head) -> str:
 def voices(cutting: Cutting) -> dict[str, str]:
     """Who owns the data, as everybody says who can be asked. Takes the standard output meanwhile."""
     status, owners, journal = (
-        json.loads(typed(cutting, *words)) for words in (("status",), ("data", "owner"), ("journal", "@orders"))
+        json.loads(cutting.typed(*words, "--json")) for words in (("status",), ("data", "owner"), ("journal", "@orders"))
     )
     stages = {route["name"]: route.get("stage") for route in yaml.safe_load(cutting.serving.file.read_text())["routes"]}
     found = {f"database {side}": owner for side, owner in zip(("old", "new"), cutting.owners(), strict=True)}
@@ -268,15 +273,6 @@ def voices(cutting: Cutting) -> dict[str, str]:
     found["record"] = "new" if cutting.record.moved else "old"
     found["under way"] = found["record"] if status["cutover"] is None else str(status["cutover"])
     return found
-
-
-def typed(cutting: Cutting, *words: str) -> str:
-    """What a command prints for --json, without a process of its own."""
-    file = "mappings.yaml" if words[0] == "data" else cutting.serving.file.name
-    done = CliRunner().invoke(cli, [*words, "--json", "-c", str(cutting.folder / file)], standalone_mode=False)
-    if done.exception is not None:
-        raise done.exception
-    return done.stdout
 
 
 def _is_served(cutting: Cutting) -> bool:

@@ -23,6 +23,7 @@ _FIRST, _RANGE, _BULK = 1_000_000, 100_000, 10_000_000  # numbers of the first u
 _AT_ONCE = 500  # rows of a transaction
 _NEARLY = 50  # changes on their way, at which a person would not wait for longer
 _QUIET = 120.0  # seconds without any progress
+_PREPARING = 900.0  # seconds: all that changed is compared before anybody waits
 
 
 @dataclass
@@ -126,7 +127,7 @@ async def live_through(cutting: Cutting, count: int) -> Told:
             await _may_delete(cutting)
             await _nearly_there(cutting)
             begun = time.monotonic()
-            code, done = await cutting.cut_over("--hold", HOLD, *words)
+            code, done = await cutting.cut_over("--hold", HOLD, *words, seconds=_PREPARING)
             told.lines.append(
                 f"{' '.join(words) or 'over'}: {done['effect']} after {time.monotonic() - begun:.1f} s, held {done['held']}"
             )

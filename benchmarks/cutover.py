@@ -121,16 +121,17 @@ async def run(rounds: int, seed: int, folder: Path, world: World) -> Result:
     return result
 
 
-async def aim(seed: int, folder: Path, world: World) -> tuple[Shots, Result]:
-    """Every point once, on a disk of its own if that may be."""
+async def aim(seed: int, most: int, folder: Path, world: World) -> tuple[Shots, Result]:
+    """Every point once, or so many that are drawn, on a disk of its own if that may be."""
     result = Result()
     with disk(folder) as has_disk:
         victims = [each for each in aimed.VICTIMS if each in ("disk", *world.servers) or each not in ("disk", *SIDES)]
         victims = [each for each in victims if each != "disk" or has_disk]
         async with shops(folder, world) as cutting:
             async with people(cutting, AIMED_RATE) as ledger:
-                there = Range(cutting, world.servers, ledger, random.Random(seed))
-                await there.shoot_all(points(victims), lambda words: print(words, file=sys.stderr))
+                draw, some = random.Random(seed), list(points(victims))
+                there = Range(cutting, world.servers, ledger, draw)
+                await there.shoot_all(draw.sample(some, min(most, len(some))), lambda words: print(words, file=sys.stderr))
             await check(cutting, ledger, result)
     return there.shots, result
 
@@ -191,6 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--routes", type=int, default=0, help="so many more in the file")
     parser.add_argument("--calm", action="store_true", help="kill nobody")
     parser.add_argument("--aimed", action="store_true", help="instead: everybody once at each phase, and the disk full")
+    parser.add_argument("--points", type=int, default=1000, help="of --aimed: so many of all, drawn")
     parser.add_argument("--between", type=int, default=0, help="instead: so many writes, and then back, and over again")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
@@ -218,7 +220,7 @@ def _drawn(given: argparse.Namespace, folder: Path, world: World) -> tuple[bool,
 
 
 def _aimed(given: argparse.Namespace, folder: Path, world: World) -> tuple[bool, list[str]]:
-    shots, result = asyncio.run(aim(given.seed, folder, world))
+    shots, result = asyncio.run(aim(given.seed, given.points, folder, world))
     return bool(shots.wrong or result.lost), [*shots.lines(), *result.ledger_lines()]
 
 
