@@ -142,6 +142,12 @@ class Emissions:
         query = select(EMITTED.c.id).where(EMITTED.c.feed.in_(list(listeners))).limit(1)
         return bool(listeners) and connection.execute(query).first() is not None
 
+    def left(self, connection: Connection) -> tuple[int, int | None]:
+        """How many rows wait, and since when (µs)."""
+        listeners = self._heard(connection)
+        query = select(func.count(), func.min(EMITTED.c.at)).where(EMITTED.c.feed.in_(list(listeners)))
+        return tuple(connection.execute(query).one()) if listeners else (0, None)
+
     def take(self, connection: Connection, rows: int, size: int) -> list[Emitted]:
         found = self.oldest(connection, rows, size)
         if found:

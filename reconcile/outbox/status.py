@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from reconcile.databases.clock import now
 from reconcile.databases.database import Database, opened
+from reconcile.emitting.emissions import Emissions
 from reconcile.mapping.model import Plan
 from reconcile.outbox.health import RUNNING
 from reconcile.outbox.init import outbox_of
@@ -89,12 +90,12 @@ def status(plan: Plan) -> OutboxStatus:
     """Ask the outbox's database. Writes nothing. Raises Refusal for a table that holds no events."""
     outbox = outbox_of(plan)
     with opened(plan.databases, outbox.database) as (database,):
-        return ask(database, outbox)
+        return ask(database, outbox, Emissions(plan, outbox.database))
 
 
-def ask(database: Database, outbox: Outbox) -> OutboxStatus:
-    """The same, of a database that is open."""
-    waiting, oldest = _waiting(database, outbox)
+def ask(database: Database, outbox: Outbox, emissions: Emissions | None = None) -> OutboxStatus:
+    """The same, of a database that is open, with what capture emitted there."""
+    waiting, oldest = _waiting(database, outbox, emissions)
     if not has_tables(database):
         return OutboxStatus(
             database.name, outbox.table, waiting, oldest, 0, tuple(SinkStatus(each.name) for each in outbox.sinks)
@@ -106,12 +107,14 @@ def ask(database: Database, outbox: Outbox) -> OutboxStatus:
     return OutboxStatus(database.name, outbox.table, waiting, oldest, kept, sinks)
 
 
-def _waiting(database: Database, outbox: Outbox) -> tuple[int, float | None]:
+def _waiting(database: Database, outbox: Outbox, emissions: Emissions | None) -> tuple[int, float | None]:
     shape = look(database, outbox)
     query = select(func.count(), func.min(shape.parts["at"]), now(database)).select_from(shape.table).where(shape.waiting)
     with database.reading() as connection:
         many, oldest, instant = connection.execute(query).one()
-    return many, None if oldest is None else max(0, instant - oldest) / 1e6
+        more, first = emissions.left(connection) if emissions else (0, None)
+    oldest = min((each for each in (oldest, first) if each is not None), default=None)
+    return many + more, None if oldest is None else max(0, instant - oldest) / 1e6
 
 
 def _sinks(database: Database, connection: Connection, outbox: Outbox) -> tuple[SinkStatus, ...]:

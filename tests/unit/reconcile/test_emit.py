@@ -22,6 +22,7 @@ from reconcile.outbox import letters, rounds
 from reconcile.outbox.init import init
 from reconcile.outbox.model import Outbox, Route
 from reconcile.outbox.relay import OutboxRelay
+from reconcile.outbox.status import status
 from reconcile.owning.ownership import set_owner
 from reconcile.sinks.memory import MemorySink
 from reconcile.sinks.settings import Custom
@@ -415,6 +416,7 @@ def test_from_a_legacy_table_to_a_sink(world):
     world.plan = replace(world.plan, outbox=Outbox("old", sinks=(route,)))
     init(world.plan)
     world.run(insert(1, "a"), insert(2, "b", st="?"), "UPDATE customer SET points = 9")
+    assert status(world.plan).waiting == 4
     sink = MemorySink()
     with pytest.raises(Enough):
         rounds.run(OutboxRelay(world.plan, open_sink=lambda *_: sink), world.plan, Event(), on_look=_until(sink, 2))
@@ -427,6 +429,7 @@ def test_from_a_legacy_table_to_a_sink(world):
     with pytest.raises(Enough):
         rounds.run(OutboxRelay(world.plan, open_sink=lambda *_: sink), world.plan, Event(), on_look=_until(sink, 4))
     assert [event.type for event in sink.delivered if event.key == "customer/2"] == ["customer.created", "customer.updated"]
+    assert status(world.plan).waiting == 0
 
 
 class Enough(Exception):
