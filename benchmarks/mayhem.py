@@ -46,7 +46,9 @@ WRITERS, RELAYS, ACCOUNTS = 4, 2, 12  # accounts of a writer
 _PATIENCE = Patience(lease=2.0, deaths=100, attempts=1000, pause=0.05, longest_pause=1.0)  # seconds
 _BETWEEN = 0.6  # seconds between two kills, at most
 _PACE = 0.05  # seconds between two transactions of a writer, about
-_ENDS = 300.0  # seconds that everything gets to come to rest, and every process to begin
+_AT_ONCE = 8  # events that the consumer is at
+_QUIET = 90.0  # seconds without a change, after which nothing is waited for
+_ENDS = 300.0  # seconds that every process gets to begin
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(["benchmarks.mayhem", "psycopg", "pymysql", "reconcile.sinks.http"])
 _BOOKS = (
@@ -74,12 +76,15 @@ def cut(url: str) -> None:
 def engine(url: str) -> Engine:
     found = make_url(url)
     driver = _DRIVERS[found.get_backend_name()]
-    arguments: dict[str, Any] = {"timeout": 60} if driver == "sqlite" else {}
-    return create_engine(found.set(drivername=driver), poolclass=NullPool, connect_args=arguments)
+    return create_engine(found.set(drivername=driver), poolclass=NullPool, connect_args=_arguments(url))
+
+
+def _arguments(url: str) -> dict[str, Any]:
+    return {"timeout": 60} if url.startswith("sqlite") else {}
 
 
 def plan(url: str, port: int) -> Plan:
-    sink = Route("shop", Http(f"http://127.0.0.1:{port}/events"), attempts=_PATIENCE.attempts)
+    sink = Route("shop", Http(f"http://127.0.0.1:{port}/events"), attempts=_PATIENCE.attempts, concurrency=_AT_ONCE // RELAYS)
     return Plan({"old": Database(url)}, (), outbox=Outbox("old", sinks=(sink,)))
 
 
@@ -94,7 +99,7 @@ def relay(url: str, port: int, told: Any) -> None:
 
 def consume(url: str, port: int, told: Any) -> None:
     """The consumer; it is killed as well."""
-    books = engine(url)
+    books = create_engine(engine(url).url, pool_pre_ping=True, pool_size=_AT_ONCE, max_overflow=0, connect_args=_arguments(url))
 
     class Receiver(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -268,15 +273,17 @@ class Mayhem:
             connection.execute(text("INSERT INTO tally VALUES (0, 0)"))
 
     def _rest(self) -> OutboxStatus:
-        """Wait until nothing is under way."""
-        ends = time.monotonic() + _ENDS
-        while time.monotonic() < ends:
+        """Wait until nothing is under way, or nothing changes any more."""
+        seen, ends = None, 0.0
+        while True:
             with suppress(DatabaseError):
                 found = status(plan(self.old, self.port))
-                if found.is_idle:
+                moved = found.waiting, [(sink.pending, sink.unspread) for sink in found.sinks]
+                if moved != seen:
+                    seen, ends = moved, time.monotonic() + _QUIET
+                if found.is_idle or time.monotonic() > ends:
                     return found
             time.sleep(0.1)
-        return status(plan(self.old, self.port))
 
     def _judge(self, found: OutboxStatus) -> Outcome:
         with engine(self.old).begin() as connection:

@@ -267,9 +267,10 @@ _LANE = case(
 def _take_up(database: Database, connection: Connection, sink: str, news: Subquery) -> None:
     """In the order in which those who settle lock, so that the two never wait for each other crosswise."""
     order = news.c.lane.collate("C") if connection.dialect.name == "postgresql" else news.c.lane
+    instant = connection.execute(select(now(database))).scalar_one()  # one for all, so that they are taken in order
     values: dict[str, ColumnElement[Any]] = {
         **{"sink": literal(sink), "key": news.c.lane, "version": func.count()},
-        **{"due_at": func.max(now(database)), "state": literal(WAITING)},
+        **{"due_at": literal(instant), "state": literal(WAITING)},
         **dict.fromkeys(("sent", "attempts", "deaths", "lease_until"), literal(0)),
     }
     some = select(*values.values()).where(text("1 = 1")).group_by(news.c.lane).order_by(order)
