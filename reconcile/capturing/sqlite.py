@@ -98,7 +98,7 @@ def _of_images(captured: Captured) -> tuple[Trigger, ...]:
     if not captured.image:
         return ()
     feed, key, old_key = literal(captured.feed.name), _key(captured, "NEW"), _key(captured, "OLD")
-    old, new = _image(captured, "OLD"), _image(captured, "NEW")
+    old, new = image(captured, "OLD"), image(captured, "NEW")
     changed = " OR ".join(_differ(f"NEW.{quote(column)}", f"OLD.{quote(column)}") for column in captured.feed.columns)
     kept = f"strangler_replaced WHERE feed = {feed}"
     gone = f"{_EMITTED}\n  SELECT {feed}, '{DELETED}', key, NULL, old_row, NULL, {_AT} FROM {kept}"
@@ -130,12 +130,12 @@ def _keep(captured: Captured, itself: str) -> str:
         conditions.append(f"({' OR '.join(_differ(f'other.{quote(name)}', f'{itself}.{quote(name)}') for name in key)})")
     elif captured.types == ("integer",):  # until a row has its number, SQLite says that it is -1
         conditions.append(f"NEW.{quote(captured.feed.columns[0])} <> -1")
-    row = f"{literal(captured.feed.name)}, {_key(captured, 'other')}, {_image(captured, 'other')}"
+    row = f"{literal(captured.feed.name)}, {_key(captured, 'other')}, {image(captured, 'other')}"
     chosen = f"FROM {quote(captured.feed.table)} AS other WHERE {' AND '.join(conditions)}"
     return f"INSERT INTO strangler_replaced (feed, key, old_row)\n  SELECT {row}\n  {chosen}"
 
 
-def _image(captured: Captured, row: str) -> str:
+def image(captured: Captured, row: str) -> str:
     """Every value as SQL would write it, so that its type and all of its digits are in it; a few columns to an object, since
     functions take no more than a hundred arguments."""
     spelled = [f"{literal(name)}, {_spelled(f'{row}.{quote(name)}')}" for name, _ in captured.image]

@@ -1,14 +1,19 @@
 """Events of tables whose code nobody touches: what triggers keep of each change, and what the mapping makes of it."""
 
 import json
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from dataclasses import replace
 from threading import Event
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
-from reconcile.capturing import install, state
+from reconcile.capturing import install, sqlite, state
+from reconcile.capturing.captured import Captured
+from reconcile.capturing.feed import Feed
 from reconcile.capturing.origin import mark
 from reconcile.capturing.tables import EMITTED
 from reconcile.databases.database import opened
@@ -16,6 +21,7 @@ from reconcile.databases.pair import paired
 from reconcile.emitting.emissions import Emissions, databases
 from reconcile.emitting.evaluating import evaluate
 from reconcile.emitting.ferry import Everywhere, Ferry, emissions
+from reconcile.emitting.image import literal_value, parse
 from reconcile.emitting.taking import UNMAPPED, Unmappable
 from reconcile.mapping.model import Column, Database, Mapping, Plan, Source, Target
 from reconcile.outbox import letters, rounds
@@ -408,6 +414,21 @@ def test_a_kept_row_is_read_as_the_row_was(fresh, dialect):
     assert all(isinstance(row, tuple) for row in found), found
     assert [[repr(value) for value in row] for row in found] == [[repr(value) for value in row] for row in expected]
     world.close()
+
+
+VALUES = st.one_of(
+    st.none(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.binary(), st.text(st.characters(codec="utf-8"))
+)
+
+
+@given(st.lists(VALUES, min_size=1, max_size=60))
+def test_whatever_sqlite_holds_comes_out_of_an_image_as_it_was(values):
+    columns = [f"c{number}" for number in range(len(values))]
+    captured = Captured(Feed("t", ("c0",), True), ("",), image=tuple((name, "") for name in columns))
+    rows = ", ".join(f"? AS {name}" for name in columns)
+    with closing(sqlite3.connect(":memory:")) as connection:
+        [(kept,)] = connection.execute(f"SELECT {sqlite.image(captured, 'r')} FROM (SELECT {rows}) AS r", values).fetchall()
+    assert [repr(literal_value(each)) for each in parse(kept).values()] == [repr(each) for each in values]
 
 
 def test_from_a_legacy_table_to_a_sink(world):
