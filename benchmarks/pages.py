@@ -53,9 +53,8 @@ def main(routes: int, causes: int, hours: int, samples: int, times: int) -> None
         begun = time.perf_counter()
         _fill(config, causes, hours, samples)
         size = (folder / "evidence.db").stat().st_size / 1e6
-        click.echo(
-            f"{routes} routes, {causes} causes, {samples:,} pairs over {hours} h: {size:.0f} MB, made in {time.perf_counter() - begun:.0f} s"
-        )
+        took = time.perf_counter() - begun
+        click.echo(f"{routes} routes, {causes} causes, {samples:,} pairs over {hours} h: {size:.0f} MB, made in {took:.0f} s")
         asyncio.run(_ask(folder, times))
 
 
@@ -105,7 +104,8 @@ async def _ask(folder: Path, times: int) -> None:
                 await asyncio.sleep(0.05)
             first, *others = took
             others.sort()
-            words = f"first {first * 1000:7.0f} ms, then {others[len(others) // 2] * 1000:6.0f} ms in the middle, {others[-1] * 1000:6.0f} ms at most"
+            middle, most = others[len(others) // 2] * 1000, others[-1] * 1000
+            words = f"first {first * 1000:7.0f} ms, then {middle:6.0f} ms in the middle, {most:6.0f} ms at most"
             click.echo(f"{path:24} {words}, {len(found.content) / 1000:.0f} kB")
 
 

@@ -31,7 +31,8 @@ from strangler.core.model import Config
 Judge = Callable[[Config, Sequence[Flip]], Mapping[str, Judgement]]
 """The guard: what it says of each flip, by route. May raise StranglerError, and may take long."""
 
-K, V = TypeVar("K"), TypeVar("V")
+K = TypeVar("K")
+V = TypeVar("V")
 _KEPT = 2
 COURTESY = 0.3  # seconds that a flip waits for somebody who settles others
 
