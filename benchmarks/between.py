@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from tests.e2e.control.cutting import Cutting, Shop
 
 USERS, PAUSE = 4, 0.05  # seconds
-HOLD = "10s"
+HOLD = "60s"  # how long they do wait is told
 _FIRST, _RANGE, _BULK = 1_000_000, 100_000, 10_000_000  # numbers of the first user's rows, of a user's, and of the bulk's
 _AT_ONCE = 500  # rows of a transaction
 _NEARLY = 50  # changes on their way, at which a person would not wait for longer

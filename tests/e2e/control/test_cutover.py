@@ -22,7 +22,8 @@ from tests.e2e.control.serving import Serving
 WHILE = 0.5  # seconds of orders before and after
 LATE = 1.5  # seconds that a relay is behind, at most
 HOLD = 3.0  # seconds: less than after which a silent worker is replaced
-DEAD = """INSERT INTO strangler_pending (mapping, key, version, first_at, due_at, lease_until, attempts, deaths, state, error, origin)
+DEAD = """INSERT INTO strangler_pending
+(mapping, key, version, first_at, due_at, lease_until, attempts, deaths, state, error, origin)
 VALUES ('orders', '[7]', 1, 0, 9000000000000000, 0, 10, 0, 'dead', 'it never fitted', '')"""
 POINTS = (
     Point(False, Step.HOLD, "worker"),
