@@ -171,7 +171,6 @@ def test_a_sink_that_fails_for_every_key_is_away_too(place):
     place.with_sinks(route(attempts=3)).write(*(f"{number}" for number in range(12)))
     with place.relaying(bus=sink, draw=lambda: 0.0):
         place.until(lambda: len(sink.calls) >= 7 and place.all(tables.SINK, "state") == ["failing"])
-        assert sum(place.lanes("attempts")) < 5
         sink.answer = lambda event: Delivered()
         place.until(lambda: settled(place))
     assert sorted(numbers(sink)) == list(range(1, 13))
