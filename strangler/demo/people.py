@@ -62,7 +62,7 @@ def _product(visit: int) -> int:
 
 
 async def _ask(url: str, visits: Iterable[tuple[str, str]]) -> frozenset[str]:
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30, verify=False) as client:  # plain HTTP
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def ask(person: str, path: str) -> str | None:

@@ -12,7 +12,7 @@ from tests.exposition import parse, total
 async def test_reloads_and_stage_changes_fail_no_request(serving: Serving) -> None:
     await serving.start()
     async with Crowd(serving.port, 4, "/shop/1") as crowd:
-        for number in range(20):
+        for number in range(8):
             serving.write(stage=("modern", "legacy")[number % 2])
             await serving.reload()
             await crowd.progress(20)

@@ -1,9 +1,11 @@
 """Opening databases and the two kinds of transactions, alike on every dialect."""
 
+import ssl
+
 import pytest
 from sqlalchemy import Column, Integer, MetaData, create_engine, make_url, select, text
 
-from reconcile.databases import tables
+from reconcile.databases import mariadb, tables
 from reconcile.databases.clock import now
 from reconcile.databases.database import Database, opened
 from reconcile.mapping.model import Database as Address
@@ -94,3 +96,12 @@ def test_a_commit_in_postgresql_is_never_lost_in_a_crash_whatever_the_database_s
     engine.dispose()
     with opened({"old": Address(url)}, "old") as (database,), database.writing() as connection:
         assert connection.execute(text("SHOW synchronous_commit")).scalar_one() == found
+
+
+def test_connecting_to_mariadb_reads_no_authorities_where_nobody_asks_for_tls(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ssl, "create_default_context", lambda **_: pytest.fail("read"))
+    connection = object.__new__(mariadb._driver())
+    plain = connection._create_ssl_ctx({})
+    assert (plain.verify_mode, plain.check_hostname) == (ssl.CERT_NONE, False)
+    with pytest.raises(pytest.fail.Exception):
+        connection._create_ssl_ctx({"ca": "authority.pem"})
