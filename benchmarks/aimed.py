@@ -30,7 +30,7 @@ from strangler.control.flipping import door
 from strangler.control.frames import FrameError, Head
 from strangler.core.cutover import Step
 from strangler.core.errors import StranglerError
-from tests.e2e.control.cutting import Cutting, Ledger
+from tests.e2e.control.cutting import Cutting, Ledger, slow_write
 
 PHASES = (
     Step.HOLD,
@@ -314,22 +314,8 @@ async def _stop_when_it_begins(cutting: Cutting, name: str) -> int:
     return send(cutting, name, signal.SIGSTOP)
 
 
-@asynccontextmanager
-async def _slow_write(cutting: Cutting) -> AsyncIterator[Callable[[], None]]:
-    shop = cutting.old if cutting.owners()[0] == "old" else cutting.new
-    shop.release.clear()
-    shop.waiting.clear()
-    slow = asyncio.create_task(cutting.ask("POST", "slow"))
-    await shop.waiting.wait()
-    try:
-        yield shop.release.set
-    finally:
-        shop.release.set()
-        await slow
-
-
 _KEPT_OPEN: dict[Step, Callable[[Cutting], AbstractAsyncContextManager[Callable[[], None]]]] = {
     Step.HOLD: lambda cutting: _stopped(cutting, "worker"),
-    Step.DRAIN: _slow_write,
+    Step.DRAIN: slow_write,
     Step.CATCH_UP: lambda cutting: _stopped(cutting, "data"),
 }

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -283,6 +283,21 @@ async def behind(cutting: Cutting, seconds: float) -> AsyncIterator[None]:
         stuttering.cancel()
         with suppress(asyncio.CancelledError):
             await stuttering
+
+
+@asynccontextmanager
+async def slow_write(cutting: Cutting) -> AsyncIterator[Callable[[], None]]:
+    """A write that its shop is at work on, until what this gives is called, or the block ends."""
+    shop = cutting.old if cutting.owners()[0] == "old" else cutting.new
+    shop.release.clear()
+    shop.waiting.clear()
+    slow = asyncio.create_task(cutting.ask("POST", "slow"))
+    await shop.waiting.wait()
+    try:
+        yield shop.release.set
+    finally:
+        shop.release.set()
+        await slow
 
 
 @asynccontextmanager

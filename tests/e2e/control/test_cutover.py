@@ -16,7 +16,7 @@ from benchmarks.between import live_through
 from benchmarks.harm import disk, send, settles
 from strangler.core.cutover import Step
 from tests.databases import Fresh
-from tests.e2e.control.cutting import Cutting, Ledger, behind, cutting_from, people
+from tests.e2e.control.cutting import Cutting, Ledger, behind, cutting_from, people, slow_write
 from tests.e2e.control.serving import Serving
 
 WHILE = 0.5  # seconds of orders before and after
@@ -166,18 +166,15 @@ async def a_worker_that_does_not_answer(cutting: Cutting) -> None:
 
 async def a_row_that_comes_to_differ(cutting: Cutting) -> None:
     """Somebody writes on the side that does not own, while the last write is waited for."""
-    cutting.old.release.clear()
-    cutting.old.waiting.clear()
-    slow = asyncio.create_task(cutting.ask("POST", "slow"))
-    await cutting.old.waiting.wait()
-    course = Course(cutting, order_to(back=False, hold=30.0))
-    assert await course.reaches(Step.DRAIN)
-    cutting.new.keep(999)
-    cutting.old.release.set()
-    said: dict[str, Any] = await course.end()
+    async with slow_write(cutting) as let_go:
+        course = Course(cutting, order_to(back=False, hold=30.0))
+        assert await course.reaches(Step.DRAIN)
+        cutting.new.keep(999)
+        let_go()
+        said: dict[str, Any] = await course.end()
     assert (said["done"]["effect"], cutting.owners()) == ("reverted", ("old", "old")), said
     assert said["done"]["why"].startswith("verify: orders: 1 rows differ (999")
-    assert (await slow)[0] == (await cutting.ask("POST", "78"))[0] == 200
+    assert (await cutting.ask("POST", "78")) == (200, "legacy")
 
 
 @pytest.mark.timeout(600)
