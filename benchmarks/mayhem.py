@@ -45,6 +45,7 @@ from strangler.core.errors import DatabaseError
 WRITERS, RELAYS, ACCOUNTS = 4, 2, 12  # accounts of a writer
 _PATIENCE = Patience(lease=2.0, deaths=100, attempts=1000, pause=0.05, longest_pause=1.0)  # seconds
 _BETWEEN = 0.6  # seconds between two kills, at most
+_DOWN = 0.3  # seconds that what was killed stays away
 _PACE = 0.05  # seconds between two transactions of a writer, about
 _AT_ONCE = 8  # events that the consumer is at
 _QUIET = 90.0  # seconds without a change, after which nothing is waited for
@@ -231,7 +232,7 @@ class Mayhem:
                 writer.start()
             for number in range(1, self.kills + 1):
                 time.sleep(draw.uniform(0, _BETWEEN))  # where it is killed is meant to be left to chance
-                self._harm(draw.choice(hands), number)
+                self._harm(hands[number % len(hands)], number)
             stop.set()
             for writer in self._writers:
                 writer.join()
@@ -243,6 +244,7 @@ class Mayhem:
             self.restart()
             self.restarts += 1
         hand.kill()
+        time.sleep(_DOWN)  # in which others find that it is not there
         hand.start()
 
     @contextmanager

@@ -242,9 +242,9 @@ def test_a_row_that_a_writer_holds_is_not_waited_for(server):
     """MariaDB would read a small table whole to delete from it, and wait for rows that it does not even want."""
     with server.writer() as writer:
         writer.execute(insert(WRITTEN), [row("mine")])
-        server.write("a", "b")
+        server.write(*(f"{number}" for number in range(60)))
         with server.database.writing() as connection:
             connection.exec_driver_sql(
                 "SET LOCAL lock_timeout = '1s'" if server.database.dialect == "postgresql" else "SET innodb_lock_wait_timeout = 1"
             )
-            assert server.fanout()._spread(connection).taken == 2
+            assert server.fanout()._spread(connection).taken == 60
