@@ -87,6 +87,7 @@ async def test_writes_and_data_go_over_under_load_and_come_back(cutting: Cutting
     assert (cutting.record.move, cutting.record.moved) == (None, frozenset())
 
 
+@pytest.mark.timeout(600)
 async def test_over_and_back_and_over_between_servers_with_a_relay_that_is_late(serving: Serving, fresh: Fresh) -> None:
     """Every write is in both databases, the last one of each row, and was seen at once by who wrote it."""
     urls = {"old": fresh("mariadb"), "new": fresh("postgresql")}
