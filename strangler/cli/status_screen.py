@@ -13,7 +13,7 @@ from rich.text import Text
 from strangler.cli.diffs_screen import indented, steps_table
 from strangler.cli.flip_screen import command_of, verdicts
 from strangler.cli.terminal import age, clean, count, moment, rate, share, took
-from strangler.control.standings import Attention, Overview, Standing, Traffic, Unit, attention
+from strangler.control.standings import SAID, Attention, Overview, Standing, Traffic, Unit, attention
 from strangler.core.cutover import OLD, Record
 from strangler.core.guard.verdict import Verdict
 from strangler.core.model import Side, Stage
@@ -22,7 +22,7 @@ FEW = 24  # units that are all shown
 MOST_NOTES = 8
 NARROW = 64  # columns below which a table cannot be read
 _SPLIT, _PERCENTILES = 86, 112  # columns from which these are shown
-_SHORT = {Verdict.PASS: ("pass", "green"), Verdict.FAIL: ("fail", "bold red"), Verdict.NOT_ENOUGH: ("more data", "yellow")}
+_STYLES = {SAID[Verdict.PASS]: "green", SAID[Verdict.FAIL]: "bold red"}
 
 Cell = Callable[[Unit], Text]
 
@@ -172,12 +172,8 @@ def _next(unit: Unit) -> Text:
 
 
 def _word(unit: Unit) -> tuple[str, str]:
-    """The verdict in short. What no number of samples would change is no lack of them."""
-    if unit.verdict is Verdict.NOT_ENOUGH:
-        findings = [finding for each in unit.standings if each.judgement is not None for finding in each.judgement.unmet]
-        if all(finding.more is None for finding in findings):
-            return "not known", "yellow"
-    return _SHORT[unit.verdict] if unit.verdict is not None else ("not known", "dim")
+    """The verdict in short, and its style."""
+    return unit.said, _STYLES.get(unit.said, "dim" if unit.verdict is None else "yellow")
 
 
 # One route, or one group.
