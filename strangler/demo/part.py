@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from strangler.core.errors import UnreachableError
+from strangler.demo.leash import tied
 
 SILENCE = "nothing"
 START_SECONDS = 60.0  # on a machine that has a lot to do, too
@@ -85,7 +86,13 @@ async def start(name: str, *arguments: str, environ: Mapping[str, str], ready: s
     Raises UnreachableError with what it said if it ends first, or does not get ready in time.
     """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", *arguments, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=dict(environ), cwd=folder
+        *(sys.executable, "-m", *arguments),
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+        env=dict(environ),
+        cwd=folder,
+        preexec_fn=tied(),
     )
     part = Part(name, process)
     try:

@@ -13,6 +13,7 @@ import httpx
 
 from strangler.core.errors import Refusal, UnreachableError
 from strangler.demo.chapters import CHAPTERS
+from strangler.demo.leash import LOCK, PREFIX, held, sweep
 from strangler.demo.screen import Screen
 from strangler.demo.story import Story
 from strangler.demo.workspace import Workspace, prepare
@@ -29,20 +30,24 @@ def run(seconds: float, screen: Screen, keep: Path | None = None) -> None:
     Raises Refusal if one of its claims did not hold, UnreachableError if a part did not start or broke, and
     KeyboardInterrupt, after everything is stopped and swept, when interrupted.
     """
-    asyncio.run(_run(seconds, screen, keep))
+    sweep()
+    try:
+        asyncio.run(_run(seconds, screen, keep))
+    except asyncio.CancelledError:  # SIGTERM
+        raise KeyboardInterrupt from None
 
 
 async def _run(seconds: float, screen: Screen, keep: Path | None) -> None:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    with tempfile.TemporaryDirectory(prefix="strangler-demo-") as folder:
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder, held(Path(folder)):
         space = prepare(Path(folder))
         try:
             await _tell(space, screen, seconds / PHASES)
         finally:
             if keep is not None:
-                shutil.copytree(space.folder, keep, dirs_exist_ok=True)
+                shutil.copytree(space.folder, keep, ignore=shutil.ignore_patterns(LOCK), dirs_exist_ok=True)
         if not screen.summary():
             raise Refusal("the demo did not go as it should: see above")
 

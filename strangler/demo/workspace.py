@@ -40,6 +40,11 @@ class Workspace:
     def modern_database(self) -> str:
         return f"sqlite:///{self.folder / 'modern.db'}"
 
+    @property
+    def token(self) -> str:
+        """What opens the pages; made at the proxy's first start."""
+        return (self.folder / "admin.token").read_text().strip()
+
     def environ(self) -> dict[str, str]:
         return {
             **os.environ,
