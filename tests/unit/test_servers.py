@@ -36,6 +36,6 @@ def test_a_server_ends_with_its_tests_and_its_folder_is_removed(how: str) -> Non
         if how == "killed":
             tests.kill()
     ends = time.monotonic() + SECONDS
-    while folder.exists() and time.monotonic() < ends:
+    while (folder.exists() or watcher.naming(str(folder))) and time.monotonic() < ends:
         time.sleep(0.02)
     assert (folder.exists(), watcher.naming(str(folder))) == (False, [])

@@ -80,7 +80,7 @@ async def test_a_write_is_copied_and_a_killed_process_replaced(serving: Serving)
     run("legacy.db", "UPDATE customer SET nm = 'Written While It Was Dead' WHERE cust_no = 1")
     await serving.complaint(f"data (pid {victim}) was killed by SIGKILL: starts again")
     await serving.until(lambda: run("modern.db", "SELECT name FROM customers WHERE id = 1") == [("Written While It Was Dead",)])
-    assert (await serving.ask("/readyz")).json()["ready"]
+    await serving.state(lambda state: state["ready"])
 
 
 async def test_the_guard_is_told_of_a_clean_pass_and_of_drift(serving: Serving) -> None:
