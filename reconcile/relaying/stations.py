@@ -23,7 +23,7 @@ from reconcile.mapping.canonical import key_text
 from reconcile.mapping.model import Database as Address
 from reconcile.mapping.model import Mapping as RowMapping
 from reconcile.mapping.model import Plan
-from reconcile.owning.ownership import NEW, OLD, Disagreement, Ownership, agreement, ensure_tables, standing
+from reconcile.owning.ownership import NEW, OLD, Disagreement, Ownership, agreement, ensure_row, ensure_tables, standing
 from reconcile.owning.tables import OWNER
 from reconcile.relaying import tables
 from reconcile.relaying.change import Listener
@@ -67,8 +67,14 @@ class Station:
     applied: Counter[str] = field(default_factory=Counter)  # keys by mapping, not noted yet
 
     def moved(self, connection: Connection) -> list[str]:
-        """The mappings whose owner, or epoch, is another one by now."""
-        rows = connection.execute(select(OWNER.c.mapping, OWNER.c.owner, OWNER.c.epoch))
+        """The mappings whose owner, or epoch, is another one by now.
+
+        What is said stays so until the transaction ends: else whoever is held up between this look and the next statement would
+        take what the new owner's application writes meanwhile for somebody else's, and pass it over.
+        """
+        ours = OWNER.c.mapping.in_(sorted(self.ownerships))
+        query = select(OWNER.c.mapping, OWNER.c.owner, OWNER.c.epoch).where(ours).order_by(OWNER.c.mapping)
+        rows = connection.execute(query.with_for_update(read=True))
         said = {mapping: Ownership(owner, epoch) for mapping, owner, epoch in rows}
         return [name for name, known in self.ownerships.items() if said.get(name, Ownership()) != known]
 
@@ -140,6 +146,7 @@ class Stations:
             raise Refusal(f"database {captured.name} has no outbox: install capture with `strangler data capture install`")
         for database in (old, new):
             ensure_tables(database)
+            ensure_row(database, mapping.name)
         return Course(mapping.name, pair, ownership, Allowance(mapping.name, self._budget), self._largest)
 
     def _database(self, name: str) -> Database:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from threading import Thread
+
 import pytest
 
 from reconcile.capturing.install import install
 from reconcile.owning import ownership
+from reconcile.relaying.stations import Station
 from reconcile.relaying.status import status
 from tests.unit.reconcile.relaying import Families, drain
 
@@ -90,3 +93,33 @@ def test_what_the_legacy_application_still_writes_is_named_and_not_taken_over(fa
     (found, _) = status(families.plan).mappings
     assert (found.rogue_writes, found.rogue_key) == (1, "[2]")
     assert families.parents == [(1, "ANN", 1), (2, "BOB", 2)]
+
+
+def test_a_relay_that_is_held_up_while_the_owner_moves_takes_nothing_for_somebody_elses(fresh, dialect, tmp_path, monkeypatch):
+    """Between its look at who owns and what it takes; the first move ever, of which there is no row to look at before."""
+    families = Families(tmp_path, fresh(dialect), fresh(dialect), MAPPINGS)
+    install(families.plan, side="new")
+    families.write("INSERT INTO parent VALUES (1, 'Ann', '1')")
+
+    def move_and_write():
+        ownership.set_owner(families.plan, "parents", "new")
+        change(families, "UPDATE parents SET grade = 9 WHERE id = 1")
+
+    looked, meanwhile = Station.moved, Thread(target=move_and_write)
+
+    def held_up(station, connection):
+        found = looked(station, connection)
+        if station.database.name == "new" and not meanwhile.ident:
+            meanwhile.start()
+            meanwhile.join(1.0)  # it may not come to an end: then it waits for us
+        return found
+
+    with families.relay() as relay:
+        drain(relay)
+        monkeypatch.setattr(Station, "moved", held_up)
+        drain(relay)
+        meanwhile.join()
+        drain(relay)
+    assert legacy(families)[0] == [(1, "Ann", "9")]
+    assert [found.rogue_keys for found in status(families.plan).mappings] == [0, 0]
+    families.close()
