@@ -75,13 +75,21 @@ def change_status(shop: Shop, number: int, status: str) -> Document:
 
 
 def delete(shop: Shop, number: int) -> None:
-    """Take an order back, unless money or goods have moved. Nothing is ever deleted here: the row says that it is."""
+    """Take an order back, unless money or goods have moved. The row stays, and says that it is deleted; its lines go."""
     row = shop.row("SELECT st FROM orders WHERE no = :no AND deleted = 0", no=number)
     if row is None:
         raise HTTPException(404, "No such order")
-    values = {"no": number, "before": row.st}
-    if row.st not in _DELETABLE or not shop.change("UPDATE orders SET deleted = 1 WHERE no = :no AND st = :before", values):
+    if row.st not in _DELETABLE or not database.write(shop.engine, lambda connection: _delete(connection, number, row.st)):
         raise HTTPException(409, f"An order that is {ORDER_STATUS[row.st]} cannot be deleted")
+
+
+def _delete(connection: Connection, number: int, before: str) -> int:
+    """How many rows that were: none where someone else was faster."""
+    values = {"no": number, "before": before}
+    deleted = connection.execute(text("UPDATE orders SET deleted = 1 WHERE no = :no AND st = :before AND deleted = 0"), values)
+    if deleted.rowcount:
+        connection.execute(text("DELETE FROM order_line WHERE order_no = :no"), values)
+    return deleted.rowcount
 
 
 def _moved(shop: Shop, number: int, before: str, after: str) -> bool:
