@@ -37,6 +37,7 @@ async def in_front(story: Story) -> None:
     space, screen = story.workspace, story.screen
     await story.start("proxy", "strangler", "serve", "-c", str(space.routes), ready="strangler serves")
     screen.say(f"open {space.proxy_url} in a browser: the shop, through the proxy")
+    await story.until(space.has_token)
     screen.say(f"and {space.admin_url}: every route, what differs, the data; log in with {space.token}")
     ended = await story.command("flip", "read-product", "canary", "--weight", "25%")
     refused = ended.code == Refusal.exit_code and "not enough data" in ended.output

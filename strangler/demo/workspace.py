@@ -40,6 +40,10 @@ class Workspace:
     def modern_database(self) -> str:
         return f"sqlite:///{self.folder / 'modern.db'}"
 
+    def has_token(self) -> bool:
+        """Whether the proxy has made it: a moment after it begins to serve."""
+        return (self.folder / "admin.token").exists()
+
     @property
     def token(self) -> str:
         """What opens the pages; made at the proxy's first start."""

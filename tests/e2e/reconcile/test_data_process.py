@@ -115,7 +115,7 @@ async def test_traffic_is_served_without_any_database(serving: Serving) -> None:
         Path(name).unlink()
     await serving.start()
     await serving.complaint("data: relay: database old: there is no file")
-    assert (await serving.ask("/readyz")).json()["ready"]
+    await serving.state(lambda state: state["ready"])
 
 
 async def test_data_alone(serving: Serving) -> None:
