@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from strangler.core.errors import Refusal
 from strangler.core.flip import Place
 from strangler.core.model import Stage
@@ -37,7 +39,9 @@ async def in_front(story: Story) -> None:
     space, screen = story.workspace, story.screen
     await story.start("proxy", "strangler", "serve", "-c", str(space.routes), ready="strangler serves")
     screen.say(f"open {space.proxy_url} in a browser: the shop, through the proxy")
-    await story.until(space.has_token)
+    async with asyncio.timeout(part.START_SECONDS):
+        while not space.has_token():
+            await asyncio.sleep(0.05)
     screen.say(f"and {space.admin_url}: every route, what differs, the data; log in with {space.token}")
     ended = await story.command("flip", "read-product", "canary", "--weight", "25%")
     refused = ended.code == Refusal.exit_code and "not enough data" in ended.output
