@@ -7,7 +7,7 @@ read this way is of one kind in the end, and no row can make it fail: one that d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -88,7 +88,8 @@ def inspect(database: Database, outbox: Outbox, schema: Schema) -> Iterator[Find
     """Why the table cannot be read as events, each at its place below `outbox`. Warnings are `check`'s."""
     live = schema.tables.get(outbox.table)
     if live is None:
-        yield unknown_table(("table",), outbox.table, schema.names)
+        missing = unknown_table(("table",), outbox.table, schema.names)
+        yield replace(missing, message=f"{missing.message}; `outbox init` makes it")
         return
     parts = _parts(database, outbox, live)
     for part in NEEDED:
