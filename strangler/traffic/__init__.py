@@ -1,0 +1,1 @@
+"""Traffic as material: recordings, what they tell of an application, and asking them again."""
