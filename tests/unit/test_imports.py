@@ -143,7 +143,8 @@ def test_the_samples_know_nothing_of_strangler():
         ("yaml", {"strangler.config.document", "reconcile.mapping.document", "sample_modern.planted"}),
         ("httptools", {"strangler.proxy"}),
         ("uvloop", {"strangler.proxy", "strangler.control.worker", "strangler.web.admin"}),  # where a process starts
-        ("mitmproxy", {"strangler.engines"}),
+        ("mitmproxy", {"strangler.engines", "strangler.traffic.flows"}),
+        ("ijson", {"strangler.traffic.listed"}),
         ("lxml", {"strangler.evidence.trees"}),
         ("brotli", {"strangler.evidence.coding"}),
         ("backports.zstd", {"strangler.evidence.coding"}),
