@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconcile.checking import directions, durability, grants, neighbours, primary
 from reconcile.checking.finding import Finding
 from reconcile.checking.inspection import inspect, inspect_back
+from reconcile.checking.lookups import inspect_lookups
 from reconcile.checking.probing import probe_source, probe_target
 from reconcile.checking.queries import inspect_query
 from reconcile.checking.round_trip import lossy
@@ -26,6 +27,8 @@ from reconcile.mapping.file import File, Steps, read
 from reconcile.mapping.functions import loaded
 from reconcile.outbox.check import check as check_outbox
 from strangler.core.errors import ConfigError, DatabaseError, Problem, UsageError
+
+_LEFT_TO_SWEEP = ": let `schedule.sweep` find it"
 
 Way = tuple[bool, tuple[str, ...]]
 """Whether a mapping is two-way, and if not, why."""
@@ -165,7 +168,9 @@ def _captured(visit: _Visit, mapping: model.Mapping, old: Schema, database: Data
     for name, key in tables.items():
         steps = ("from", "table") if mapping.source.table is not None else ("from", "captured_from", name)
         for message in neighbours.inspect_capture(old.tables[name], key, database.dialect) if name in old.tables else ():
-            yield Finding(steps, f"{message}: let `schedule.sweep` find it", warning=True)
+            yield Finding(steps, f"{message}{_LEFT_TO_SWEEP}", warning=True)
+    for finding in inspect_lookups(mapping):
+        yield replace(finding, message=finding.message + _LEFT_TO_SWEEP)
 
 
 def _visit_neighbours(visit: _Visit) -> None:

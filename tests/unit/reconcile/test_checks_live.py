@@ -264,6 +264,15 @@ def test_what_triggers_cannot_see_is_named_where_no_sweep_is_scheduled(place, di
     assert all(message.endswith("fires no trigger: let `schedule.sweep` find it") for _, message in found)
 
 
+def test_an_expression_that_looks_into_another_table_is_named_where_no_sweep_is_scheduled(place):
+    looking = MAPPINGS.replace('where: "deleted = 0"', 'where: "deleted = 0 AND EXISTS (SELECT 1 FROM orders)"')
+    for words, expected in ((looking, []), (looking.replace('schedule: {sweep: "0 3 * * *"}\n', ""), ["mappings[0].from.where"])):
+        write(place, words)
+        found = [(path, message) for _, _, path, message in problems(place) if "looks into" in message]
+        assert [path for path, _ in found] == expected
+        assert all(message.startswith("looks into orders: ") and message.endswith("find it") for _, message in found)
+
+
 def limited(place: Place, servers, dialect: str, name: str, *grants: str) -> str:
     """The address of a database as a user sees it who may do no more than the grants say."""
     user, url = f"u_{make_url(place.addresses[name]).database}", make_url(place.addresses[name])

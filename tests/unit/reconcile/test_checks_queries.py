@@ -4,12 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconcile.checking.lookups import inspect_lookups
 from reconcile.checking.queries import inspect_query
 from reconcile.checking.reading import selects
 from reconcile.databases.catalogue import Reference
 from reconcile.databases.schema import Column, Schema, Table
 from reconcile.mapping.kind import INTEGER
-from reconcile.mapping.model import Mapping, Source, Target
+from reconcile.mapping.model import Back, Mapping, Source, Target
+from reconcile.mapping.model import Column as Made
 from reconcile.mapping.tokens import mentions, tokens
 
 KEY = (("no",),)
@@ -27,12 +29,13 @@ OLD = Schema(
         "line": table("line", "order_no", "pos", unique=(("order_no", "pos"),), indexes=(("order_no",),)),
     },
 )
+TARGET = Target("new", "things", ("id",))
 CAPTURED = {"orders": ("no",), "line": ("order_no",)}
 
 
 def found(query: str, captured=CAPTURED, old: Schema = OLD) -> list[str]:
     source = Source("old", ("no",), query=query, captured_from=captured)
-    findings = inspect_query(Mapping("m", source, Target("new", "things", ("id",)), {}), old)
+    findings = inspect_query(Mapping("m", source, TARGET, {}), old)
     return [f"{'.'.join(map(str, each.steps))}: {'warning: ' if each.warning else ''}{each.message}" for each in findings]
 
 
@@ -111,3 +114,22 @@ def test_names_in_texts_comments_and_brackets_are_told_apart():
 def test_no_text_is_too_odd_to_be_read(sql):
     for select in selects(sql):
         assert all(read.join for read in select.reads)
+
+
+def test_an_expression_that_looks_into_other_tables_is_named_since_nothing_captures_what_it_looks_at():
+    source = Source("old", ("no",), table="line", where="EXISTS (SELECT 1 FROM orders WHERE no = order_no AND deleted = 0)")
+    columns = {
+        "id": Made(column="no"),
+        "name": Made(sql="(SELECT nm FROM customer c JOIN country USING (no) WHERE c.no = cust)"),
+        "low": Made(sql="lower(from_whom)"),
+    }
+    back = Back({"cust": Made(sql="(SELECT id FROM people WHERE people.name = name)"), "plain": Made(column="name")})
+    found = [
+        (each.steps, each.message.partition(":")[0]) for each in inspect_lookups(Mapping("m", source, TARGET, columns, back))
+    ]
+    assert found == [
+        (("from", "where"), "looks into orders"),
+        (("columns", "name", "sql"), "looks into customer"),
+        (("columns", "name", "sql"), "looks into country"),
+        (("back", "columns", "cust", "sql"), "looks into people"),
+    ]
