@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import sys
 import threading
@@ -12,6 +11,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from reconcile.reports.spoken import spoken
 
 if TYPE_CHECKING:
     from reconcile.reports.report import Counts, Progress
@@ -59,15 +60,12 @@ def _pace(progress: Progress) -> str:
     return f", {progress.speed:,.0f} rows/s{left}{waits}" if progress.speed else waits
 
 
-_SPOKEN = re.compile(r"`(?:strangler data )?(check|capture|backfill|relay|reconcile|repair|status|dead|resume|owner|apply)\b")
-
-
 def as_typed(words: str) -> str:
     """Commands that are named between backticks, as they have to be typed by who typed the one that runs."""
     context = click.get_current_context()
     while context.parent is not None and not _is_group(context.command):
         context = context.parent
-    return _SPOKEN.sub(lambda found: f"`{context.command_path} {found[1]}", words)
+    return spoken(words, context.command_path)
 
 
 def _is_group(command: click.Command) -> bool:

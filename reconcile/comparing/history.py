@@ -1,6 +1,7 @@
 """Passes that were made, in the state database: when, over what, with which verdict, and how far one came that was cut off.
 
-No values of rows are kept here, only keys of those that differed, so that a pass that goes on looks at them again.
+No values of rows are kept here: only keys of those that differed, so that a pass that goes on looks at them again, and of the
+first few what kind of value stands on either side.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from sqlalchemy import BigInteger, Boolean, Column, Connection, Integer, MetaDat
 from reconcile.databases import tables
 from reconcile.databases.clock import now
 from reconcile.databases.database import Database, opened
+from reconcile.mapping.canonical import key_text
 from reconcile.mapping.model import Plan
-from reconcile.reports.report import Report, Verdict
+from reconcile.reports.report import Difference, Report, Verdict, mask
 from strangler.core.errors import Refusal
 
 METADATA = MetaData()
@@ -35,6 +37,7 @@ PASS = tables.table(
     Column("counts", tables.text()),
     sqlite_autoincrement=True,
 )
+SAMPLES, CELLS = 20, 12  # rows that are kept of a pass, and columns of a row
 _FRESH = 24 * 3600 * 1_000_000  # µs after which a pass that was cut off is not gone on with: its beginning says nothing about now
 
 
@@ -167,8 +170,13 @@ def _passed(connection: Connection, database: Database, query: Any) -> list[Pass
 
 
 def _counts(report: Report) -> dict[str, Any]:
-    """The report without anything of its rows."""
+    """The report without values of its rows."""
     document = report.document()
-    return {name: value for name, value in document.items() if name not in ("differences", "unmapped", "unsettled")} | {
-        "unmapped": report.unmapped
-    }
+    told = {name: value for name, value in document.items() if name not in ("differences", "unmapped", "unsettled")}
+    return {**told, "unmapped": report.unmapped, "samples": [_sample(each) for each in report.differences[:SAMPLES]]}
+
+
+def _sample(each: Difference) -> dict[str, Any]:
+    """One row that differs, masked; its key as JSON text."""
+    cells = [{"column": cell.column, "old": mask(cell.old), "new": mask(cell.new)} for cell in each.cells[:CELLS]]
+    return {"key": key_text(each.key), "kind": each.kind.value, "cells": cells, "more": len(each.cells) - len(cells)}

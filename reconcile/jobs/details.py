@@ -1,6 +1,7 @@
 """The document that pages read: all that can be said of each mapping without values of rows, and its newest passes.
 
-It stands beside the one that the guard reads, which stays small. Both are exchanged whole.
+It stands beside the one that the guard reads, which stays small. Both are exchanged whole. There are keys of rows in it, so
+nobody but its owner may read it.
 """
 
 from __future__ import annotations
@@ -17,10 +18,14 @@ from typing import Any
 import reconcile
 from reconcile.backfilling.status import Status
 from reconcile.comparing.history import Passed
+from reconcile.jobs.drift import Drifts
 from reconcile.jobs.look import standings
+from reconcile.mapping.canonical import typed_key
 from reconcile.mapping.model import Plan
 from reconcile.outbox.letters import dead
 from reconcile.outbox.status import SinkStatus, status
+from reconcile.reports.spoken import spoken
+from reconcile.reports.standing import Standing
 from strangler.core.errors import StranglerError
 
 VERSION = 1
@@ -39,15 +44,17 @@ class Details:
     def __init__(self, document: Path, clock: Callable[[], float] = time.time) -> None:
         self._document, self._clock = beside(document), clock
         self._told: dict[str, Mapping[str, Any]] = {}
+        self._drifts = Drifts()
         self._lock = threading.Lock()
 
     def post(self, plan: Plan) -> None:
         """Say how a file's mappings are now. Raises OSError if the document cannot be written."""
-        told = {"at": self._clock(), **of_plan(plan)}
+        told = {"at": self._clock(), **of_plan(plan, self._drifts)}
         with self._lock:
             self._told[plan.file] = told
             new = self._document.with_name(f".{self._document.name}.{os.getpid()}")
-            new.write_text(json.dumps({"version": VERSION, "files": self._told}, default=str), encoding="utf-8")
+            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+                json.dump({"version": VERSION, "files": self._told}, file, default=str)
             new.replace(self._document)
 
 
@@ -56,7 +63,7 @@ def beside(document: Path) -> Path:
     return document.with_name(f"{document.stem}.details.json")
 
 
-def of_plan(plan: Plan) -> dict[str, Any]:
+def of_plan(plan: Plan, drifts: Drifts) -> dict[str, Any]:
     """Everything about a file's mappings."""
     backfills = {each.mapping: each for each in _or(lambda: reconcile.backfills(plan), list[Status]())}
     mappings = []
@@ -66,13 +73,24 @@ def of_plan(plan: Plan) -> dict[str, Any]:
         mappings.append(
             {
                 **standing.document(),
+                **{name: spoken(getattr(standing, name)) for name in ("next", "trouble", "why_unknown", "halted")},
                 "old": mapping.source.name(mapping.name),
                 "new": mapping.target.table,
+                "drift": drifts.of(plan, standing, passes),
+                "dead_letters": _dead(plan, standing),
                 "passes": [_passed(each) for each in passes],
                 "backfilling": _backfill(backfills.get(standing.mapping)),
             }
         )
     return {"mappings": mappings, "outbox": _outbox(plan)}
+
+
+def _dead(plan: Plan, standing: Standing) -> list[dict[str, Any]]:
+    """The oldest of its keys that were given up."""
+    if not 0 < standing.dead <= FEW:
+        return []
+    found = _or(lambda: reconcile.dead_letters(plan, [standing.mapping]), ())[:LETTERS]
+    return [{**each.document(), "typed": typed_key(each.key)} for each in found]
 
 
 def _outbox(plan: Plan) -> dict[str, Any] | None:
@@ -105,7 +123,7 @@ def _passed(each: Passed) -> dict[str, Any]:
         "seconds": (each.ended_at - each.started_at) / 1e6,
         "verdict": str(each.verdict),
         "full": each.full,
-        "counts": {name: value for name, value in each.counts.items() if name != "definition"},
+        "counts": {name: value for name, value in each.counts.items() if name not in ("definition", "samples")},
     }
 
 

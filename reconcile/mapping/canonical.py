@@ -8,11 +8,13 @@ column) starts with ``X``, so it equals nothing that fits. `databases.spelling` 
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import blake2b
+from io import StringIO
 from typing import Any
 
 from reconcile.mapping.kind import ANY, Kind
@@ -75,6 +77,19 @@ def parse_key_text(text: str) -> list[Any]:
     if not isinstance(found, list):
         raise ValueError("is not a JSON array")
     return found
+
+
+def typed_key(text: str) -> str:
+    """A key as someone types it for a command: a composite one as a line of CSV. What is no key at all is shown as it is."""
+    try:
+        parts = [str(part) for part in parse_key_text(text)]
+    except ValueError:
+        return text
+    if len(parts) == 1:
+        return parts[0]
+    line = StringIO()
+    csv.writer(line, lineterminator="").writerow(parts)
+    return line.getvalue()
 
 
 def _key_part(value: Any) -> Any:

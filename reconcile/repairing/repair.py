@@ -149,15 +149,21 @@ class _Step:
         return Repaired(self.pair.mapping.name, written, len(set(keys) - others), left | changed, failed)
 
 
+def too_much(mapping: str, drifted: int, rows: int, limit: Budget) -> str:
+    """Why so many of a mapping's rows are not repaired, and what to do; "" if they are."""
+    allowed = limit.rows if limit.share >= 1 else limit.allowed(rows)
+    if drifted <= allowed:
+        return ""
+    return (
+        f"{mapping}: {drifted:,} rows would be repaired, the limit is {allowed:,} ({limit.rows:,} rows and "
+        f"{format_percent(limit.share)} of {rows:,}): so much drift is more often a mistake in the mapping. If not: "
+        f"--max-rows {drifted} --max-share 100%, or `backfill {mapping}`"
+    )
+
+
 def _refuse_large(part: Part, limit: Budget) -> None:
-    allowed = limit.rows if limit.share >= 1 else limit.allowed(part.rows)
-    drifted = len(part.items) + part.more
-    if drifted > allowed:
-        raise Refusal(
-            f"{part.mapping}: {drifted:,} rows would be repaired, the limit is {allowed:,} ({limit.rows:,} rows and "
-            f"{format_percent(limit.share)} of {part.rows:,}): so much drift is more often a mistake in the mapping. If not: "
-            f"--max-rows {drifted} --max-share 100%, or `backfill {part.mapping}`"
-        )
+    if why := too_much(part.mapping, len(part.items) + part.more, part.rows, limit):
+        raise Refusal(why)
 
 
 def _refuse_other_owner(part: Part, ownership: Ownership) -> None:

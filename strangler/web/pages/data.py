@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from strangler.core.model import Config
@@ -51,7 +51,8 @@ def show_mapping(desk: Desk, asked: Asked) -> Mapping[str, Any]:
     return {
         "mapping": found,
         "passes": [{**each, "drift": drift(each["counts"])} for each in found["passes"]],
-        "columns": columns(found["passes"]),
+        "differs": found.get("drift"),
+        "columns": columns(found.get("drift") or {}),
         "routes": _routes(desk.config).get(found["mapping"], []),
         "silent": _silence(files, now),
         "now": now,
@@ -63,13 +64,9 @@ def drift(counts: Mapping[str, Any]) -> int:
     return sum(int(counts.get(kind, 0)) for kind in _KINDS)
 
 
-def columns(passes: Iterable[Mapping[str, Any]]) -> list[tuple[str, int]]:
-    """Of the newest pass that found any: how many rows differ in which column, most first."""
-    for each in passes:
-        found = each["counts"].get("columns") or {}
-        if found:
-            return sorted(found.items(), key=lambda item: (-item[1], item[0]))
-    return []
+def columns(found: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """How many of the rows that differ do so in which column, most first."""
+    return sorted(found.get("columns", {}).items(), key=lambda item: (-item[1], item[0]))
 
 
 def _routes(config: Config) -> Mapping[str, list[str]]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -328,13 +329,24 @@ def test_what_stands_between_backquotes_is_a_command_and_the_rest_is_text() -> N
 
 # The data, as the data process says it.
 
+DRIFT: dict[str, Any] = {
+    "at": 1_795_262_000.0, "full": True, "missing": 0, "extra": 1, "changed": 2, "columns": {"status": 1, "total": 2},
+    "samples": [
+        {"key": "<7>", "kind": "changed", "more": 2, "repair": "update",
+         "cells": [{"column": "total", "old": "text of 4", "new": "NULL"}]},
+        {"key": "9", "kind": "extra", "more": 0, "repair": "right by now", "cells": []},
+    ],
+    "repair": {"trouble": "", "written": "new", "counts": {"insert": 0, "update": 2, "delete": 1},
+               "refusals": ["orders: 3 rows would be repaired: `strangler data backfill orders`"]},
+}  # fmt: skip
 MAPPING = {
     "mapping": "orders", "state": "drift", "owner": "old", "epoch": 1, "captured": "installed", "known": True, "why_unknown": "",
     "lag": 0.04, "waiting": 3, "oldest": 2.0, "deferred": 1, "dead": 2, "skipped": 0, "passed_over": 0, "rogue": 0, "stranded": 0,
     "backfill": "done", "backfilled": 1.0, "compared_at": 1_795_262_000.0, "next": "`repair plan orders`: 2 rows differ",
     "trouble": "", "old": "shop_order", "new": "<orders>", "backfilling": None,
     "passes": [{"at": 1_795_262_000.0, "seconds": 1.5, "verdict": "drift", "full": True, "counts":
-                {"changed": 2, "columns": {"total": 2, "status": 1}, "old": {"rows": 1200}, "reason": "2 rows differ"}}],
+                {"changed": 2, "old": {"rows": 1200}, "reason": "2 rows differ"}}],
+    "drift": DRIFT,
 }  # fmt: skip
 
 
@@ -370,6 +382,15 @@ async def test_a_mapping_shows_who_owns_it_what_is_on_its_way_and_what_differs_m
     found = (await page(site, "/data/orders")).text
     for part in ("orders: drift", "shop_order → <orders>", "2 keys", "total 2 rows status 1 row", "1,200"):
         assert part in found, found
+    for part in (
+        "0 rows on the old side only, 1 on the new side only, 2 on both and different",
+        "<7> on both total (text of 4 → NULL) and 2 columns more update it",
+        "9 on the new side only – leave it: it is right by now",
+        "On the new side, by what was found then: insert 0 rows, update 2 rows, delete 1 row.",
+        "It would be refused: orders: 3 rows would be repaired: strangler data backfill orders",
+        "strangler data repair plan orders",
+    ):
+        assert part in found, found
     await page(site, "/data/nobody", 404)
 
 
@@ -388,6 +409,18 @@ async def test_a_sink_that_is_away_and_a_dead_letter_say_why_and_what_to_do(site
         assert words in found.text.replace("connect  failed", "connect failed"), found.text
     assert "strangler outbox retry billing 4711" in found.text
     assert len(found.named("script")) == 3
+
+
+async def test_what_a_repair_would_do_is_said_only_while_it_is_known_and_wanted(site: Site) -> None:
+    say(site, drift={**DRIFT, "repair": {"trouble": "the databases disagree: `strangler data owner`"}})
+    found = (await page(site, "/data/orders")).text
+    assert "Nobody can tell just now: the databases disagree: strangler data owner" in found
+    assert "It would be refused" not in found
+    say(site, drift={**DRIFT, "repair": {**DRIFT["repair"], "refusals": []}})
+    assert "Within its limits: it would not be refused." in (await page(site, "/data/orders")).text
+    for nothing in ({"drift": None}, {"state": "clean", "drift": None}):
+        say(site, **nothing)
+        assert "repair" not in (await page(site, "/data/orders")).text.replace("repair plan orders : 2 rows differ", "")
 
 
 NOT_READ = ("", "[]", '{"version": 2, "files": {}}', '{"version": 1, "files": {"a": {"mappings": 1}}}', "\xff")
