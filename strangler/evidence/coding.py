@@ -22,6 +22,8 @@ else:
 MOST_BYTES = 64 * 2**20  # decoded; a thousandfold of what most answers are, and some ten milliseconds of work
 MOST_CODINGS = 4  # in a row; nobody sends more than two
 MOST_MEMBERS = 1024  # concatenated in one body; each costs a copy of what follows it
+_BROTLI_STOPS = hasattr(brotli.Decompressor, "can_accept_more_data")  # from 1.2 on it can be told how much to give at most
+_SLICE = 16  # bytes that an older one is given at a time
 _WINDOW_LOG = 23  # 8 MiB, the largest window that a body may ask of whoever reads it (RFC 9659)
 
 
@@ -132,12 +134,26 @@ def _members(body: bytes, most: int, begin: Callable[[], _Inflater | zstd.ZstdDe
 
 def _brotli(body: bytes, most: int) -> bytes:
     reader = brotli.Decompressor()
-    found = reader.process(body, output_buffer_limit=most + 1)
+    found = reader.process(body, output_buffer_limit=most + 1) if _BROTLI_STOPS else _sliced(reader, body, most)
     if len(found) > most:
         raise _NotDecodedError(f"decodes to more than {most} bytes", large=True)
     if not reader.is_finished():
         raise _NotDecodedError("ends before its coding does")
     return bytes(found)
+
+
+def _sliced(reader: brotli.Decompressor, body: bytes, most: int) -> bytes:
+    """Decode, and stop soon after `most` bytes: a slice is too short for more than a few blocks, of 16 MiB at most each."""
+    pieces: list[bytes] = []
+    room = most
+    for at in range(0, len(body), _SLICE):
+        piece = reader.process(body[at : at + _SLICE])
+        if piece:
+            pieces.append(piece)
+            room -= len(piece)
+            if room < 0:
+                break
+    return b"".join(pieces)
 
 
 _GZIP = partial(_inflate, bits=16 + zlib.MAX_WBITS)
