@@ -3,7 +3,7 @@ the whole."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
 from strangler.core.errors import UsageError
@@ -27,18 +27,21 @@ class Account:
     Attributes:
         skipped: how many entries were left out.
         reasons: of the first of them, each with its place.
+        told: of how many of them that is.
         cut: why nothing was read from some place on; empty if the end was reached.
     """
 
     skipped: int = 0
     reasons: list[str] = field(default_factory=list)
+    told: int = 0
     cut: str = ""
 
-    def skip(self, place: str, reason: str) -> None:
-        """An entry is left out."""
-        self.skipped += 1
+    def skip(self, place: str, reason: str, number: int = 1) -> None:
+        """An entry is left out, or several."""
+        self.skipped += number
         if len(self.reasons) < _SAID:
             self.reasons.append(f"{place}: {reason}")
+            self.told += number
 
     def stop(self, reason: str) -> None:
         """Nothing more can be read."""
@@ -74,13 +77,18 @@ class Recording(Iterator[Entry]):
         self.number += 1
         return entry
 
+    def close(self) -> None:
+        """Read no more; for whoever has had enough before the end."""
+        if isinstance(self._entries, Generator):
+            self._entries.close()
+
     def warnings(self) -> list[str]:
         """What people must know of what was left out, a line each; complete once all has been read."""
         account, said = self.account, []
         if account.cut:
             said.append(f"{self.name}: only its first {self.number} exchanges were read: {account.cut}")
         if account.skipped:
-            more = "; …" if account.skipped > len(account.reasons) else ""
+            more = "; …" if account.skipped > account.told else ""
             said.append(f"{self.name}: {account.skipped} left out: {'; '.join(account.reasons)}{more}")
         return said
 
