@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from io import BufferedReader, FileIO
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from strangler.core.errors import UsageError
-from strangler.traffic import har
-from strangler.traffic.entry import Entries, Entry
+from strangler.traffic import flows, har, log
+from strangler.traffic.entry import Entry
 from strangler.traffic.recording import Account, Recording
 
 _HEAD = 64 * 1024  # bytes by which a file is known
-_LONGEST_LINE = 1024 * 1024
+_LONGEST_LINE = 64 * 1024
 _FLOWS = re.compile(rb"\d{1,12}:(\d{1,4}):")
 _MARK = b"\xef\xbb\xbf"
 _KNOWN = "a HAR, flows of mitmproxy, or an access log"
 Reader = Callable[[BinaryIO, Account], Iterator[Entry]]
 
-_PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "unzip"}
+_PACKED = {b"\x1f\x8b": "gunzip", b"\x28\xb5\x2f\xfd": "unzstd", b"PK\x03\x04": "unzip"}
 
 
 def read(path: Path) -> Recording:
@@ -51,9 +51,9 @@ def _reader(path: Path, head: bytes) -> tuple[str, Reader]:
         raise UsageError(f"{path} is empty: {_KNOWN} is needed")
     for magic, tool in _PACKED.items():
         if head.startswith(magic):
-            raise UsageError(f"{path} is compressed: unpack it first ({tool} -d, say)")
+            raise UsageError(f"{path} is compressed: unpack it first, with {tool}")
     if _is_flows(head):
-        return "flows of mitmproxy", _flows
+        return flows.KIND, flows.read
     if b"\0" in head:
         raise UsageError(f"{path} is none of what can be read: {_KNOWN}")
     if start.startswith(b"{") and not _is_logged(start):
@@ -85,14 +85,11 @@ def _closing(file: BinaryIO, reader: Reader, account: Account) -> Iterator[Entry
             account.stop(f"it cannot be read: {error.strerror}")
 
 
-def _flows(file: BinaryIO, account: Account) -> Iterator[Entry]:
-    read_flows = cast(Reader, import_module("strangler.traffic.flows").read)
-    return read_flows(file, account)
-
-
 def _log(file: BinaryIO, account: Account) -> Iterator[Entry]:
-    entries = cast(Callable[[Iterator[str]], Entries], import_module("strangler.traffic.log").entries)
-    yield from entries(_lines(file))
+    unread: Counter[str] = Counter()
+    yield from log.entries(_lines(file), unread)
+    for reason, number in unread.items():
+        account.skip(f"{number} of its lines", reason, number)
 
 
 def _lines(file: BinaryIO) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,8 @@ from strangler.core.errors import UsageError
 from strangler.traffic import har
 from strangler.traffic.entry import Entry
 from strangler.traffic.reading import read
+
+DATA = Path(__file__).parents[2] / "data"
 
 
 def har_file(path, *targets):
@@ -29,7 +32,7 @@ def test_a_har_by_any_name(tmp_path):
     ("data", "why"),
     [
         (b"", "is empty"),
-        (b"\x1f\x8b\x08\x00", "is compressed: unpack it first (gzip -d, say)"),
+        (b"\x1f\x8b\x08\x00", "is compressed: unpack it first, with gunzip"),
         (b"PK\x03\x04...", "is compressed"),
         (b"\x7fELF\x02\x01\x01\0\0\0", "is none of what can be read: a HAR, flows of mitmproxy, or an access log"),
     ],
@@ -82,6 +85,35 @@ def test_what_was_left_out_is_counted_and_the_first_are_told(tmp_path):
     assert len(list(recording)) == 1
     told = "entry 1: not an object; entry 2: not an object; entry 3: not an object; …"
     assert recording.warnings() == [f"{path}: 4 left out: {told}"]
+
+
+def test_flows_by_any_name():
+    recording = read(DATA / "mitmdump-11.flows")
+    assert [entry.target for entry in recording] == ["/gz/1?x=a%20b", "/bin", "/form", "/nowhere"]
+    assert recording.kind == "flows of mitmproxy"
+
+
+LINE = '2001:0:db8::1 - - [10/Oct/2025:13:55:36 +0000] "GET /a HTTP/1.1" 200 7 "-" "curl"'
+
+
+LOGGED = '{"log": {"file": "x"}, "request": "GET /a HTTP/1.1", "status": 200, "time_iso8601": "2025-10-10T13:55:36+00:00"}'
+
+
+@pytest.mark.parametrize("line", [LINE, LOGGED])
+def test_an_access_log(tmp_path, line):
+    path = tmp_path / "access.log"
+    path.write_text(f"{line}\nnonsense\nnonsense\n")
+    recording = read(path)
+    assert [entry.target for entry in recording] == ["/a"]
+    assert recording.kind == "access log"
+    assert recording.warnings() == [f"{path}: 2 left out: 2 of its lines: not a line of an access log"]
+
+
+def test_text_that_is_none_of_it(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("Dear diary,\n<script>alert(1)</script>\n")
+    with pytest.raises(UsageError, match=r"no exchange in it that can be used \(access log; 2 left out"):
+        list(read(path))
 
 
 def test_from_a_pipe(tmp_path):
