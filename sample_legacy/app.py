@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from sample_legacy import api, facts, pages, seed
+from sample_legacy import api, facts, office, pages, seed
 from sample_legacy.shared import answers, database, moments
 from sample_legacy.shared.numbers import ALL, Numbers
 from sample_legacy.shop import Shop
@@ -30,7 +30,7 @@ def create_app(
     engine = database.connect(database_url)
     seed.prepare(engine, facts.load(seed_number, customers), reset)
     app = Starlette(
-        routes=[*pages.ROUTES, *api.ROUTES],
+        routes=[*pages.ROUTES, *office.ROUTES, *api.ROUTES],
         middleware=[Middleware(GZipMiddleware, minimum_size=1024)],
         exception_handlers=answers.HANDLERS,
         lifespan=_lifespan,

@@ -1,10 +1,11 @@
-"""Customers: one of them, what may change about them, and how they log in."""
+"""Customers: lists, one of them, what may change about them, and how they log in."""
 
 from starlette.exceptions import HTTPException
 
 from sample_legacy.schema import CUSTOMER_STATUS
 from sample_legacy.shared import moments, money
 from sample_legacy.shared.answers import Document, found
+from sample_legacy.shared.inputs import Page
 from sample_legacy.shop import Shop
 
 _COLUMN = {"name": "nm", "email": "email_addr", "phone": "phone"}
@@ -30,6 +31,18 @@ def detail(shop: Shop, number: int) -> Document | None:
         "orders": len(totals),
         "average_order": money.to_amount(money.divide(spent, len(totals)) if totals else 0),
     }
+
+
+def listing(shop: Shop, page: Page) -> Document:
+    """One page of customers, by number."""
+    total = shop.rows("SELECT COUNT(*) FROM customer WHERE deleted = 0")[0][0]
+    rows = shop.rows(
+        "SELECT cust_no, nm, st FROM customer WHERE deleted = 0 ORDER BY cust_no LIMIT :size OFFSET :skip",
+        size=page.size,
+        skip=page.offset,
+    )
+    items = [{"id": row.cust_no, "name": row.nm, "status": CUSTOMER_STATUS[row.st]} for row in rows]
+    return {"items": items, "page": page.number, "size": page.size, "total": total}
 
 
 def update(shop: Shop, number: int, changes: dict[str, str | None]) -> Document:

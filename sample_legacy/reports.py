@@ -1,4 +1,4 @@
-"""Reports: a summary of the shop, and all sales as a table."""
+"""Reports: a summary of the shop, one day of it, and all sales as a table."""
 
 from collections.abc import Iterator
 
@@ -27,6 +27,17 @@ def summary(shop: Shop) -> Document:
         "revenue": money.to_amount(sum(money.to_cents(row.total) for row in totals if row.st != "C")),
         "best_sellers": [{"id": row.prod_no, "name": row.nm, "sold": int(row.sold)} for row in best],
     }
+
+
+def day(shop: Shop, date: str) -> Document:
+    """One day on Amsterdam's clock."""
+    rows = shop.rows(
+        "SELECT st, total FROM orders WHERE deleted = 0 AND created >= :first AND created <= :last",
+        first=f"{date} 00:00:00",
+        last=f"{date} 23:59:59",
+    )
+    kept = [money.to_cents(row.total) for row in rows if row.st != "C"]
+    return {"date": date, "orders": len(rows), "cancelled": len(rows) - len(kept), "revenue": money.to_amount(sum(kept))}
 
 
 def sales(shop: Shop) -> Iterator[list[tuple[object, ...]]]:
