@@ -6,11 +6,13 @@ import time
 from contextlib import contextmanager
 from threading import Event, Thread
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, func, select
 
 import reconcile
 from reconcile.capturing import install
+from reconcile.capturing.tables import BEAT, OUTBOX
 from reconcile.cutover.data_side import DataSide
+from reconcile.relaying.tables import PENDING
 from tests.unit.reconcile.relaying import UNBOUNDED, Families, drain
 
 NAMES = ("parents", "children")
@@ -69,11 +71,26 @@ class Movers(Families):
                 stop.set()
                 thread.join()
 
-    def quiesce(self):
-        """Relay until nothing waits, whoever owns."""
+    def quiesce(self, seconds=60.0):
+        """Relay until nothing waits, whoever owns. What a killed relay had claimed, or was taking, comes when its lease or its
+        session has ended, so that a round that finds nothing to do says nothing."""
+        late = time.monotonic() + seconds
         with self.relay(budget=UNBOUNDED) as relay:
-            for _ in range(3):
+            drain(relay)
+            while left := self.under_way():
+                assert time.monotonic() < late, f"{left} changes are still under way"
+                Event().wait(0.02)
                 drain(relay)
+
+    def under_way(self):
+        """How much is on its way on both sides, whoever holds it; heartbeats do not count."""
+        changes = select(func.count()).select_from(OUTBOX).where(OUTBOX.c.operation != BEAT)
+        waiting = select(func.count()).select_from(PENDING)
+        found = 0
+        for engine in (self.old, self.new):
+            with engine.connect() as connection:
+                found += sum(connection.execute(counted).scalar_one() for counted in (changes, waiting))
+        return found
 
     def cut_over(self, to, token, names=NAMES):
         """The whole protocol, with a relay at work."""
