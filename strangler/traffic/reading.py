@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from io import BufferedReader, FileIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from strangler.core.errors import UsageError
 from strangler.traffic import flows, har, log
@@ -22,7 +24,8 @@ _MARK = b"\xef\xbb\xbf"
 _KNOWN = "a HAR, flows of mitmproxy, or an access log"
 Reader = Callable[[BinaryIO, Account], Iterator[Entry]]
 
-_PACKED = {b"\x1f\x8b": "gunzip", b"\x28\xb5\x2f\xfd": "unzstd", b"PK\x03\x04": "unzip"}
+_GZIP = b"\x1f\x8b"
+_PACKED = {_GZIP: "gunzip", b"\x28\xb5\x2f\xfd": "unzstd", b"PK\x03\x04": "unzip"}
 
 
 def read(path: Path) -> Recording:
@@ -31,18 +34,18 @@ def read(path: Path) -> Recording:
     What could not be read is known once all has been: see `Recording.warnings`.
     """
     try:
-        file = BufferedReader(FileIO(path), _HEAD)
+        file = _opened(path)
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
     try:
         kind, reader = _reader(path, file.peek(_HEAD)[:_HEAD])
-    except OSError as error:
+    except (OSError, EOFError, zlib.error) as error:
         file.close()
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+        raise UsageError(f"{path} cannot be read: {_why(error)}") from None
     except BaseException:
         file.close()
         raise
-    return Recording(str(path), kind, lambda account: _closing(file, reader, account))
+    return Recording(str(path), kind, lambda account: _closing(cast(BinaryIO, file), reader, account))
 
 
 def _reader(path: Path, head: bytes) -> tuple[str, Reader]:
@@ -81,8 +84,21 @@ def _closing(file: BinaryIO, reader: Reader, account: Account) -> Iterator[Entry
     with file:
         try:
             yield from reader(file, account)
-        except OSError as error:
-            account.stop(f"it cannot be read: {error.strerror}")
+        except (OSError, EOFError, zlib.error) as error:
+            account.stop(f"it cannot be read: {_why(error)}")
+
+
+def _opened(path: Path) -> BufferedReader[FileIO] | gzip.GzipFile:
+    """The file, unpacked on the way if it is one that was rotated and packed; of a pipe nothing is lost by looking."""
+    file = BufferedReader(FileIO(path), _HEAD)
+    if path.is_file() and file.peek(2).startswith(_GZIP):
+        file.close()
+        return gzip.open(path, "rb")
+    return file
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _log(file: BinaryIO, account: Account) -> Iterator[Entry]:

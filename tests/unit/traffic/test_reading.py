@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import threading
 from pathlib import Path
@@ -32,7 +33,7 @@ def test_a_har_by_any_name(tmp_path):
     ("data", "why"),
     [
         (b"", "is empty"),
-        (b"\x1f\x8b\x08\x00", "is compressed: unpack it first, with gunzip"),
+        (b"\x1f\x8b\x08\x00", "cannot be read: Compressed file ended"),
         (b"PK\x03\x04...", "is compressed"),
         (b"\x7fELF\x02\x01\x01\0\0\0", "is none of what can be read: a HAR, flows of mitmproxy, or an access log"),
     ],
@@ -125,3 +126,15 @@ def test_from_a_pipe(tmp_path):
     writing.start()
     assert [entry.target for entry in read(pipe)] == ["/a", "/b"]
     writing.join()
+
+
+def test_a_log_that_was_rotated_and_packed_is_unpacked_on_the_way(tmp_path: Path) -> None:
+    line = b'10.0.0.1 - - [22/Oct/2026:15:00:00 +0200] "GET /%d HTTP/1.1" 200 512\n'
+    file = tmp_path / "access.log.2.gz"
+    whole = gzip.compress(b"".join(line % number for number in range(5_000)))
+    file.write_bytes(whole)
+    assert [entry.target for entry in read(file)] == [f"/{number}" for number in range(5_000)]
+    file.write_bytes(whole[: len(whole) // 2])
+    recording = read(file)
+    assert 0 < len(list(recording)) < 5_000
+    assert "only its first" in recording.warnings()[0]
