@@ -27,6 +27,7 @@ from strangler.proxy.inbound import Inbound
 from strangler.proxy.reasons import Reason
 from strangler.proxy.response import Response, ResponseReader
 from strangler.proxy.shadow_copy import Copy
+from strangler.proxy.tape import Tape
 from strangler.proxy.tunnel import Tunnel
 from strangler.proxy.upstream import UpstreamConnection, write
 
@@ -43,6 +44,7 @@ class Passage:
     Attributes:
         connection: the upstream's, while it carries this request.
         copy: what is kept of it for its shadow request; None for most.
+        tape: what is kept of it for whoever records; None for most.
         over: whether the request has ended; nothing more happens then.
         waiting: whether it waits to be decided again (`holding`).
     """
@@ -77,6 +79,7 @@ class Passage:
         "copy",
         "inbound",
         "over",
+        "tape",
         "waiting",
     )
 
@@ -85,6 +88,7 @@ class Passage:
         self.inbound = inbound
         self.connection: UpstreamConnection | None = None
         self.copy: Copy | None = None
+        self.tape: Tape | None = None
         self.over = False
         self.waiting = False
         self._routing = client.proxy.routing
@@ -129,6 +133,8 @@ class Passage:
         self._decision = decision
         if decision.counted and (shadowing := self.client.proxy.shadowing) is not None:
             self.copy = shadowing.take(self._routing, decision, inbound)
+        if (taping := self.client.proxy.taping) is not None:
+            self.tape = taping.take(decision, inbound)
         self._ask(decision.upstream, decision.side)
 
     def _wait(self) -> None:
@@ -288,6 +294,8 @@ class Passage:
             body = inbound.take_body()
             if self.copy is not None:
                 self.copy.sends(body)
+            if self.tape is not None:
+                self.tape.sends(body)
             pieces += as_chunk(body) if inbound.framing is CHUNKED else body
         if inbound.complete and not self._request_ended:
             self._request_ended = True
@@ -356,6 +364,8 @@ class Passage:
         self._response_bytes = reader.received
         if self.copy is not None and reader.body:
             self.copy.passes(reader.body, reader.received)
+        if self.tape is not None and reader.body:
+            self.tape.passes(reader.body, reader.received)
         if self._chunked_out:
             pieces += reader.take_chunks()
         elif reader.body:
@@ -401,6 +411,8 @@ class Passage:
             self._response_bytes = len(body)
             if self.copy is not None and body:
                 self.copy.passes([body], len(body))
+            if self.tape is not None and body:
+                self.tape.passes([body], len(body))
             write(self.client.transport, [head, body] if body else [head])
             self._settle(None)
             self.client.finished(self.inbound, self._keep)
@@ -428,6 +440,8 @@ class Passage:
         inbound, head = self.inbound, response.head
         if self.copy is not None:
             self.copy.answered(response)
+        if self.tape is not None:
+            self.tape.answered(response)
         if self._routing.identities:
             self._note_changes(head)
         old = inbound.old_version
@@ -477,6 +491,8 @@ class Passage:
         connection.pool.answered += 1
         if self.copy is not None:
             self.copy.skip("upgrade")
+        if self.tape is not None:
+            self.tape.drop("upgrade")
         self._head_sent = True
         self._status = 101
         self._first_byte = perf_counter()
@@ -598,6 +614,8 @@ class Passage:
         self._reason = reason
         if self.copy is not None:
             self.copy.end(reason, self._first_byte)
+        if self.tape is not None:
+            self._hand_over(self.tape, reason)
         if self._routing.identities and self._upstream:
             self._note_changes(None)
         proxy = self.client.proxy
@@ -611,6 +629,14 @@ class Passage:
                 proxy.observe(self._record())
             except Exception as error:
                 proxy.fault(error)
+
+    def _hand_over(self, tape: Tape, reason: Reason | None) -> None:
+        """To whoever records. Does not raise."""
+        try:
+            side = self._side if self._upstream else ""
+            tape.end(reason, side, self._address or self.client.peer.address, self.client.scheme)
+        except Exception as error:
+            self.client.proxy.fault(error)
 
     def _record(self) -> Exchange:
         """What happened, in the order of the record's fields: naming them costs every request a microsecond."""

@@ -33,6 +33,7 @@ from strangler.proxy.identities import Identities
 from strangler.proxy.origins import Origins
 from strangler.proxy.pool import Pool
 from strangler.proxy.shadowing import PARTING, Shadowing, Witness
+from strangler.proxy.tape import Taping
 from strangler.proxy.tls import Contexts, load
 from strangler.proxy.tunnel import Tunnel
 from strangler.proxy.upstream import UpstreamConnection
@@ -85,6 +86,7 @@ class Proxy:
         handshakes: connections that will be clients.
         shadowing: who sends shadow requests; None if nobody wants to know of them.
         holding: where writes wait while their data changes hands.
+        taping: who records; None as long as nobody does.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Proxy:
         self.hooks = Hooks(self.deadlines)
         self.shadowing = Shadowing(self, witness) if witness is not None else None
         self.holding = Holding(self)
+        self.taping: Taping | None = None
         self._identity_key = identity_key
         self.routing = self._routing_for(table, None, contexts)
 
