@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reconcile.comparing.recheck import Patience
     from reconcile.mapping.model import Plan
     from reconcile.owning.ownership import Owner, Ownership
-    from reconcile.relaying.dead import Letter
+    from reconcile.relaying.dead import Letter, Skipped
     from reconcile.relaying.relay import Step
     from reconcile.repairing.journal import Repair
     from reconcile.repairing.plan import RepairPlan
@@ -469,11 +469,18 @@ def retry_dead(plan: Plan, name: str, key: tuple[Any, ...] | None = None) -> int
     return dead.retry(plan, name, key)
 
 
-def skip_dead(plan: Plan, name: str, key: tuple[Any, ...], reason: str) -> Letter:
-    """Let a dead letter go. Its row is drift until it changes again, or is repaired."""
+def skip_dead(plan: Plan, name: str, key: tuple[Any, ...], reason: str, actor: str) -> Letter:
+    """Let a dead letter go. Its row is drift until it changes again, or is repaired; who did it and why is kept."""
     from reconcile.relaying import dead
 
-    return dead.skip(plan, name, key, reason)
+    return dead.skip(plan, name, key, reason, actor)
+
+
+def skipped_dead(plan: Plan, names: Iterable[str] = ()) -> list[Skipped]:
+    """Dead letters that somebody let go, the latest first."""
+    from reconcile.relaying import dead
+
+    return list(dead.skipped(plan, tuple(names)))
 
 
 def _ignore(step: Step) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import reconcile as api
+from reconcile.mapping.canonical import key_as_typed
 from strangler.core.units import Share, parse_percent
 
 if TYPE_CHECKING:
@@ -65,4 +65,4 @@ def make_budget(rows: int, share: Share) -> Budget:
 def split_keys(plan: Plan, name: str, keys: tuple[str, ...]) -> list[tuple[str, ...]]:
     """Keys as typed; the parts of a composite one stand between commas, quoted as in CSV where they hold one."""
     parts = len(plan.mapping(name).source.key)
-    return [(key,) if parts == 1 else tuple(next(csv.reader([key]))) for key in keys]
+    return [key_as_typed(key, parts) for key in keys]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +15,7 @@ from reconcile.cli import options, screen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reconcile.relaying.dead import Skipped
     from reconcile.relaying.relay import Step
     from reconcile.reports.standing import Standing
 
@@ -96,8 +99,12 @@ def dead() -> None:
 @options.mappings
 @options.file
 @options.json
+@click.option("--skipped", is_flag=True, help="Those that someone let go instead, and why.")
 @click.pass_context
-def list_(context: click.Context, names: tuple[str, ...], path: str, as_json: bool) -> None:
+def list_(context: click.Context, names: tuple[str, ...], path: str, as_json: bool, skipped: bool) -> None:
+    if skipped:
+        _show_skipped(api.skipped_dead(options.load(path), names), as_json)
+        return
     found = api.dead_letters(options.load(path), names)
     if as_json:
         screen.show_json([letter.document() for letter in found])
@@ -110,6 +117,20 @@ def list_(context: click.Context, names: tuple[str, ...], path: str, as_json: bo
     else:
         click.echo("no dead letters")
     context.exit(3 if found else 0)
+
+
+def _show_skipped(found: Sequence[Skipped], as_json: bool) -> None:
+    if as_json:
+        screen.show_json([each.document() for each in found])
+    elif found:
+        rows = [(each.mapping, each.key, each.actor, _moment(each.at), each.reason) for each in found]
+        screen.show_table(("mapping", "key", "who", "when", "reason"), rows)
+    else:
+        click.echo("none was let go")
+
+
+def _moment(at: int) -> str:
+    return datetime.fromtimestamp(at / 1e6, UTC).isoformat(sep=" ", timespec="seconds")
 
 
 @dead.command(help="One of them. The parts of a composite KEY are separated by commas.")
@@ -144,7 +165,7 @@ def retry(mapping: str, key: str | None, path: str) -> None:
 @options.file
 def skip(mapping: str, key: str, reason: str, path: str) -> None:
     plan = options.load(path)
-    letter = api.skip_dead(plan, mapping, options.split_keys(plan, mapping, (key,))[0], reason)
+    letter = api.skip_dead(plan, mapping, options.split_keys(plan, mapping, (key,))[0], reason, getpass.getuser())
     click.echo(f"{mapping} {letter.key}: let go")
 
 

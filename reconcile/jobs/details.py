@@ -22,8 +22,9 @@ from reconcile.jobs.drift import Drifts
 from reconcile.jobs.look import standings
 from reconcile.mapping.canonical import typed_key
 from reconcile.mapping.model import Plan
-from reconcile.outbox.letters import dead
+from reconcile.outbox.letters import dead, let_go
 from reconcile.outbox.status import SinkStatus, status
+from reconcile.relaying.dead import Skipped
 from reconcile.reports.spoken import spoken
 from reconcile.reports.standing import Standing
 from strangler.core.errors import StranglerError
@@ -31,6 +32,7 @@ from strangler.core.errors import StranglerError
 VERSION = 1
 PASSES = 30  # of a mapping
 LETTERS, FEW = 50, 5000  # dead letters that are told, and how many there may be for any to be looked up
+LET_GO = 10  # the latest of those that somebody let go
 
 
 class Details:
@@ -78,6 +80,7 @@ def of_plan(plan: Plan, drifts: Drifts) -> dict[str, Any]:
                 "new": mapping.target.table,
                 "drift": drifts.of(plan, standing, passes),
                 "dead_letters": _dead(plan, standing),
+                "let_go": _let_go_keys(plan, standing),
                 "passes": [_passed(each) for each in passes],
                 "backfilling": _backfill(backfills.get(standing.mapping)),
             }
@@ -93,16 +96,30 @@ def _dead(plan: Plan, standing: Standing) -> list[dict[str, Any]]:
     return [{**each.document(), "typed": typed_key(each.key)} for each in found]
 
 
+def _let_go_keys(plan: Plan, standing: Standing) -> list[dict[str, Any]]:
+    """The latest of its keys that somebody let go since all rows were equal."""
+    if not standing.skipped:
+        return []
+    found = _or(lambda: reconcile.skipped_dead(plan, [standing.mapping]), list[Skipped]())[:LET_GO]
+    return [{**each.document(), "typed": typed_key(each.key), "at": each.at / 1e6} for each in found]
+
+
 def _outbox(plan: Plan) -> dict[str, Any] | None:
     """How each sink stands, and why events could not be delivered: without what is in them."""
     if plan.outbox is None:
         return None
     found = _or(lambda: status(plan), None)
     if found is None:
-        return {"table": plan.outbox.table, "sinks": [], "letters": []}
+        return {"table": plan.outbox.table, "sinks": [], "letters": [], "let_go": []}
     few = 0 < sum(each.dead for each in found.sinks) <= FEW
     letters = _or(lambda: dead(plan), ())[:LETTERS] if few else ()
-    return {**found.document(), "sinks": [_sink(each) for each in found.sinks], "letters": [each.document() for each in letters]}
+    gone = _or(lambda: let_go(plan, most=LET_GO), ())
+    return {
+        **found.document(),
+        "sinks": [_sink(each) for each in found.sinks],
+        "letters": [each.document() for each in letters],
+        "let_go": [{**each.document(), "at": each.at / 1e6} for each in gone],
+    }
 
 
 def _sink(each: SinkStatus) -> dict[str, Any]:

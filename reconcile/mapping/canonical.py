@@ -92,6 +92,11 @@ def typed_key(text: str) -> str:
     return line.getvalue()
 
 
+def key_as_typed(text: str, parts: int) -> tuple[str, ...]:
+    """The parts of a key that someone has typed; they still have to be fitted."""
+    return (text,) if parts == 1 else tuple(next(csv.reader([text]), ()))
+
+
 def _key_part(value: Any) -> Any:
     return int(value) if isinstance(value, Decimal) else str(value)
 

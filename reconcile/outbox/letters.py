@@ -69,11 +69,11 @@ def dead(plan: Plan, sinks: Collection[str] = ()) -> tuple[DeadLetter, ...]:
     return tuple(letter for letter in found if not chosen or letter.sink in chosen)
 
 
-def let_go(plan: Plan, sinks: Collection[str] = ()) -> tuple[LetGo, ...]:
-    """What was let go, latest first."""
+def let_go(plan: Plan, sinks: Collection[str] = (), *, most: int | None = None) -> tuple[LetGo, ...]:
+    """What was let go, latest first; of all sinks together at most so many."""
     chosen = {named(plan, name) for name in sinks}
     with place(plan) as database, database.reading() as connection:
-        rows = connection.execute(select(LET_GO).order_by(LET_GO.c.id.desc())).all()
+        rows = connection.execute(select(LET_GO).order_by(LET_GO.c.id.desc()).limit(most)).all()
     found = (
         LetGo(row.sink, row.sequence, row.event_id, row.type, row.key, row.error or "", row.reason, row.actor, row.at)
         for row in rows

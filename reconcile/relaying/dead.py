@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -42,7 +42,11 @@ class Skipped:
     key: str
     error: str
     reason: str
+    actor: str
     at: int
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 def list(plan: Plan, names: Collection[str] = ()) -> tuple[Letter, ...]:
@@ -66,7 +70,7 @@ def skipped(plan: Plan, names: Collection[str] = ()) -> tuple[Skipped, ...]:
         for database in databases:
             with database.reading() as connection:
                 rows = connection.execute(select(SKIPPED).order_by(SKIPPED.c.id.desc())).all()
-            found += tuple(Skipped(row.mapping, row.key, row.error or "", row.reason, row.at) for row in rows)
+            found += tuple(Skipped(row.mapping, row.key, row.error or "", row.reason, row.actor, row.at) for row in rows)
     chosen = _chosen(plan, names)
     return tuple(each for each in found if each.mapping in chosen)
 
@@ -81,16 +85,17 @@ def retry(plan: Plan, name: str, key: Sequence[Any] | None = None) -> int:
     return len(letters)
 
 
-def skip(plan: Plan, name: str, key: Sequence[Any], reason: str) -> Letter:
-    """Let a dead letter go. Its row stays as it is, and is drift, until it changes again or is repaired."""
+def skip(plan: Plan, name: str, key: Sequence[Any], reason: str, actor: str) -> Letter:
+    """Let a dead letter go. Its row stays as it is, and is drift, until it changes again or is repaired. Reason and actor are
+    kept."""
     if not reason.strip():
         raise UsageError("skipping a dead letter needs a reason: it is kept, for whoever finds the drift")
     letter = show(plan, name, key)
     with _opened(plan, letter.database) as database, database.writing() as connection:
         if connection.execute(delete(PENDING).where(*_is(letter))).rowcount == 0:
             raise UsageError(f"{name} {letter.key} has changed meanwhile, and is tried again")
-        row = {"mapping": name, "key": letter.key, "error": letter.error, "reason": reason, "at": now(database)}
-        connection.execute(insert(SKIPPED).values(**row))
+        row = {"mapping": name, "key": letter.key, "error": letter.error, "reason": reason, "actor": actor}
+        connection.execute(insert(SKIPPED).values(**row, at=now(database)))
     return letter
 
 

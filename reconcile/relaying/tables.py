@@ -46,6 +46,7 @@ SKIPPED = tables.table(
     Column("key", tables.key_text(), nullable=False),
     Column("error", tables.text()),
     Column("reason", tables.text(), nullable=False),
+    Column("actor", tables.text(), nullable=False),
     tables.moment("at", nullable=False),
 )
 

@@ -21,7 +21,7 @@ from strangler.web.endpoint import Asked, Endpoint, Lane
 from strangler.web.endpoints import ENDPOINTS
 from strangler.web.fields import given, text
 
-THREADS = {Lane.READ: 4, Lane.FLIP: 4, Lane.ROLLBACK: 8}
+THREADS = {Lane.READ: 4, Lane.FLIP: 4, Lane.ROLLBACK: 8, Lane.DATA: 2}
 WAITING = 64  # requests of a lane that may wait for a thread
 _TOKEN = text("token", "the token to log in with", longest=1024, required=True)
 

@@ -13,11 +13,12 @@ from strangler.web.fields import Field
 
 
 class Lane(StrEnum):
-    """Work of one kind waits for work of that kind only: a rollback waits for no report, and for no flip."""
+    """Work of one kind waits for work of that kind only: a rollback waits for no report, no flip, and no database of rows."""
 
     READ = "read"
     FLIP = "flip"
     ROLLBACK = "rollback"
+    DATA = "data"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from strangler.control.accepting import WAYS
 from strangler.core.model import NOISE_KINDS, Stage
-from strangler.web import acting, reading, status
+from strangler.web import acting, data_endpoints, reading, status
 from strangler.web.actors import OPERATOR, VIEWER
 from strangler.web.endpoint import Endpoint, Lane
 from strangler.web.fields import duration, flag, percent, text, whole, word
@@ -108,14 +108,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         reading.show_progress,
         "Progress",
     ),
-    Endpoint(
-        "GET",
-        "/api/data",
-        "Every mapping as the data process last said: owner, lag, what is on its way, verdicts.",
-        VIEWER,
-        reading.show_data,
-        "Data",
-    ),
+    *data_endpoints.ENDPOINTS,
     Endpoint(
         "POST",
         "/api/accepts",

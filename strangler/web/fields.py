@@ -64,16 +64,17 @@ def flag(name: str, says: str) -> Field:
     return Field(name, says, {"type": "boolean"}, read, default=False)
 
 
-def whole(name: str, says: str, most: int, default: int) -> Field:
-    """A whole number from 1 on, in a query."""
+def whole(name: str, says: str, most: int, default: int | None, *, required: bool = False) -> Field:
+    """A whole number from 1 on; in a query or a form its digits."""
 
     def read(written: Any) -> int:
-        found = _text(written)
-        if not (found.isascii() and found.isdigit() and len(found) < 10 and 1 <= int(found) <= most):
+        found = str(written) if type(written) is int else _text(written)
+        if not (found.isascii() and found.isdigit() and len(found) < 17 and 1 <= int(found) <= most):
             raise ValueError(f"is not a whole number from 1 to {most}")
         return int(found)
 
-    return Field(name, says, {"type": "integer", "minimum": 1, "maximum": most, "default": default}, read, default=default)
+    schema = {"type": "integer", "minimum": 1, "maximum": most}
+    return Field(name, says, schema if default is None else {**schema, "default": default}, read, required, default)
 
 
 def percent(name: str, says: str) -> Field:

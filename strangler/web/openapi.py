@@ -233,6 +233,13 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "Progress": {"type": "object"},
     "Data": thing(now=AT, files=many(thing(file=TEXT, at=AT, mappings=many({"type": "object"})))),
+    "Outboxes": thing(now=AT, files=many(thing(file=TEXT, at=AT, outbox={"type": "object"}))),
+    "Retried": thing(retried={**COUNT, "description": "dead letters that the relay tries again, at once"}),
+    "LetGo": thing(
+        let_go={**TEXT, "description": "the id of the event, or the key"},
+        error={**TEXT, "description": "why it was a dead letter"},
+        held={**COUNT, "description": "events that were held behind it, and go on"},
+    ),
     "Mismatch": thing(
         **{**_EXAMPLE, "differences": many({"type": "object"})},
         stage=_STAGE,

@@ -95,6 +95,17 @@ def show_data(desk: Desk, asked: Asked) -> Any:
     }
 
 
+def show_outboxes(desk: Desk, asked: Asked) -> Any:
+    """Every outbox, as the data process last said: sinks, dead letters, what was let go."""
+    told = details.told(desk.config)
+    return {
+        "now": time.time(),
+        "files": [
+            {"file": name, "at": file["at"], "outbox": file["outbox"]} for name, file in told.items() if file.get("outbox")
+        ],
+    }
+
+
 def list_journal(desk: Desk, asked: Asked) -> Any:
     """Who moved what, when, why, and what the guard said; newest first."""
     entries, trouble = recorded(desk)

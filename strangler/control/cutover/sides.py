@@ -1,4 +1,4 @@
-"""The data's half of a cutover, for the mappings of one group, whichever files they stand in. Nothing else imports reconcile."""
+"""The data's half of a cutover, for the mappings of one group, whichever files they stand in."""
 
 from __future__ import annotations
 

@@ -37,8 +37,10 @@ def show_outbox(desk: Desk, asked: Asked) -> Mapping[str, Any]:
     return {
         "sinks": [{**sink, "table": each["table"]} for each in outboxes for sink in each["sinks"]],
         "letters": [letter for each in outboxes for letter in each["letters"]],
+        "let_go": [gone for each in outboxes for gone in each.get("let_go", ())],
         "outboxes": outboxes,
         "silent": _silence(files, now),
+        "now": now,
     }
 
 
@@ -51,6 +53,8 @@ def show_mapping(desk: Desk, asked: Asked) -> Mapping[str, Any]:
     return {
         "mapping": found,
         "passes": [{**each, "drift": drift(each["counts"])} for each in found["passes"]],
+        "letters": found.get("dead_letters", ()),
+        "let_go": found.get("let_go", ()),
         "differs": found.get("drift"),
         "columns": columns(found.get("drift") or {}),
         "routes": _routes(desk.config).get(found["mapping"], []),

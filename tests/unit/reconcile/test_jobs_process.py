@@ -153,7 +153,7 @@ def long_ago(world):
 
 def skipped_key(world):
     with opened(world.plan.databases, "old") as (database,), database.writing() as connection:
-        connection.execute(SKIPPED.insert().values(mapping="things", key="[3]", reason="", at=now(database)))
+        connection.execute(SKIPPED.insert().values(mapping="things", key="[3]", reason="", actor="", at=now(database)))
 
 
 @pytest.mark.parametrize("event", [without_sweep, never_clean, capture_paused, another_mapping, long_ago, skipped_key])

@@ -56,7 +56,7 @@ def counts(plan) -> tuple[object, ...]:
 
 def test_they_count_until_a_full_pass_was_clean(place):
     plan = reconcile.load(place.file, {})
-    write(plan, "old", SKIPPED, key="[1]", reason="known")
+    write(plan, "old", SKIPPED, key="[1]", reason="known", actor="ann")
     write(plan, "new", ROGUE, key="[1]", writes=3, origin="")
     write(plan, "new", ROGUE, key="[2]", writes=1, origin="")
     pending(plan, "new", WAITING)

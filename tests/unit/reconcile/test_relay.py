@@ -89,10 +89,11 @@ def test_a_dead_letter_can_be_retried_or_skipped_with_a_reason(families):
     assert dead.retry(families.plan, "parents", ["1"]) == 1
     assert families.waiting() == {("parents", "[1]"): "waiting", ("parents", "[2]"): "dead"}
     with pytest.raises(UsageError, match="needs a reason"):
-        dead.skip(families.plan, "parents", ["2"], " ")
-    dead.skip(families.plan, "parents", ["2"], "bob is gone")
+        dead.skip(families.plan, "parents", ["2"], " ", "ann")
+    dead.skip(families.plan, "parents", ["2"], "bob is gone", "ann")
     assert families.waiting() == {("parents", "[1]"): "waiting"}
-    assert [(each.mapping, each.key, each.reason) for each in dead.skipped(families.plan)] == [("parents", "[2]", "bob is gone")]
+    (gone,) = dead.skipped(families.plan)
+    assert (gone.mapping, gone.key, gone.reason, gone.actor) == ("parents", "[2]", "bob is gone", "ann")
     with pytest.raises(UsageError, match="no dead letter with the key 2"):
         dead.show(families.plan, "parents", ["2"])
 
@@ -377,7 +378,7 @@ def test_what_is_long_past_is_forgotten(families):
             at = instant - days * 86_400_000_000
             row = {"mapping": "parents", "key": key}
             connection.execute(insert(ROGUE).values(**row, writes=1, origin="", first_at=at, last_at=at))
-            connection.execute(insert(SKIPPED).values(**row, error="", reason="why not", at=at))
+            connection.execute(insert(SKIPPED).values(**row, error="", reason="why not", actor="ann", at=at))
     families.settle()
     with families.old.connect() as connection:
         assert connection.execute(select(ROGUE.c.key)).scalars().all() == ["[1]"]

@@ -15,6 +15,7 @@ from strangler.control import data_document
 from strangler.control.accepting import WAYS
 from strangler.control.cutover.order import Done, Effect, Order
 from strangler.control.flipping.spool import Spool
+from strangler.web.endpoints import ENDPOINTS
 from strangler.web.pages.pages import PAGES
 from strangler.web.pages.rendering import POLICY, told
 from tests.unit.cli.stored import HEAD, answer, batch_of, configured, pair, record
@@ -170,6 +171,23 @@ async def test_a_viewer_sees_no_buttons_and_may_press_none(with_users: Site) -> 
     refused = await with_users.ask("POST", "/act/flips", EVE, data={"route": "home", "stage": "shadow"})
     assert refused.status_code == 403
     assert "this needs an operator" in refused.text
+
+
+ACTIONS = [each.path.replace("/api/", "/act/") for each in ENDPOINTS if each.method == "POST"]
+
+
+@pytest.mark.parametrize("path", ACTIONS)
+async def test_no_form_does_anything_for_nobody_for_a_viewer_or_for_another_site(with_users: Site, path: str) -> None:
+    _, _, cookie = await log_in(with_users, OPS)
+    assert (await with_users.ask("POST", path, data={"route": "home"})).status_code == 401
+    assert (await with_users.ask("POST", path, EVE, data={"route": "home"})).status_code == 403
+    for headers in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}, {}):
+        found = await with_users.ask("POST", path, data={"route": "home"}, headers={"cookie": cookie, **headers})
+        assert found.status_code == 403
+    rebound = await with_users.ask("POST", path, OPS, data={"route": "home"}, headers={"host": "evil.example"})
+    assert rebound.status_code == 421
+    assert Spool(with_users.path.resolve()).read().entries == ()
+    assert with_users.complaints == []
 
 
 async def test_a_form_of_another_site_does_nothing(with_users: Site) -> None:
