@@ -49,6 +49,17 @@ class Holdings:
             self.public += [(number, listening) for listening in self._one(address, LISTEN)]
         self.admin = self._one(admin, ADMIN)
 
+    def shares(self, engines: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Numbers of listeners with descriptors, for workers that serve one engine each: a slow one is not to hold up a fast one.
+
+        Args:
+            engines: of the listeners, by their number.
+        """
+        found: dict[str, list[tuple[int, int]]] = {}
+        for number, listening in self.public:
+            found.setdefault(engines[number], []).append((number, listening.sock.fileno()))
+        return list(found.values())
+
     def offer(self) -> tuple[Head, list[int]]:
         """All of it, for a successor."""
         sockets = self._sockets

@@ -27,13 +27,13 @@ from strangler.control.flipping.guard import guard
 from strangler.control.flipping.world import Judge, World
 from strangler.control.frames import Head
 from strangler.control.lifeline import begin, hear, say_and_end
-from strangler.control.shortfalls import shortfalls
 from strangler.core.cutover import Record, decode
 from strangler.core.cutover_terms import stranded
 from strangler.core.errors import ConfigError, UsageError
 from strangler.core.flip import Place, place_of
 from strangler.core.model import Config, Listener, Stage
 from strangler.core.units import Share
+from strangler.engines import check as check_engines
 from strangler.proxy import tls
 
 
@@ -57,7 +57,7 @@ def read(
             data, record = _as_it_comes(path, data, decode(coming.encode()))
         digest = sha256(data).hexdigest()
         config = sound(path, data, environ)
-        missed = shortfalls(config)
+        check_engines(listener.engine for listener in config.listen)
         check_writable(config.log)
         if any(route.adapt.response.python or route.compare.python for route in config.routes):
             check_functions(config)
@@ -78,12 +78,12 @@ def read(
         "is": "read",
         "digest": digest,
         "routes": len(config.routes),
-        "missed": missed,
         "notes": ruling.notes,
         "places": {route.name: [route.stage, place_of(route).weight] for route in config.routes},
         "workers": config.workers,
         "store": sha256(config.store.encode()).hexdigest(),  # it may hold a password
         "listen": [astuple(listener.address) for listener in config.listen],
+        "listen.engine": [listener.engine for listener in config.listen],
         "schemes": ["https" if listener.tls else "http" for listener in config.listen],
         "mappings": list(config.mappings),
         "data": str(data_document.path_of(config)),
@@ -134,8 +134,9 @@ def _by_hand(world: World, data: bytes, config: Config, served: Mapping[str, lis
 
 
 def _as_written(held: Listener, config: Config) -> Listener:
-    """The listener as the file has it now; as it was if the file has lost it."""
-    return next((listener for listener in config.listen if listener.address == held.address), held)
+    """The listener as the file has it now; as it was if the file has lost it. Its engine is that of the worker who has it."""
+    found = next((listener for listener in config.listen if listener.address == held.address), held)
+    return replace(found, engine=held.engine)
 
 
 def _pack(listeners: tuple[Listener, ...]) -> str:

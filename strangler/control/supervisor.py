@@ -40,6 +40,7 @@ from strangler.core.model import Address
 
 PATIENCE = 10.0  # seconds that a child may be silent
 LOOK_SECONDS = 1.0  # between two looks at the file and at the crew
+AT_START = ("listen", "listen.engine", "admin", "admin.tls", "workers", "store", "mappings")  # what a reload does not change
 
 
 class FileProblems(UsageError):
@@ -155,12 +156,14 @@ class Supervisor:
         return None
 
     def _hire(self) -> None:
-        workers = self._plan["workers"] or _cores()
+        each = self._plan["workers"] or _cores()
+        shares = self._holdings.shares(self._plan["listen.engine"])
+        workers = each * len(shares)
         self._arena = new_arena(workers + 2)  # of the dead, of each worker, and what the workers tell each other
-        public = [(number, listening.sock.fileno()) for number, listening in self._holdings.public]
         admin = [listening.sock.fileno() for listening in self._holdings.admin]
         self._pairs = open_private(runtime.pairs_of(os.getpid()))
         for number in range(1, workers + 1):
+            public = shares[(number - 1) // each]
             settings = {"arena": self._arena, "slot": number, "sockets": public, "pairs": runtime.pairs_of(os.getpid())}
             descriptors = [self._arena, *(descriptor for _, descriptor in public)]
             self._crew.hire(f"worker {number}", number, "strangler.control.worker", Equipment(settings, descriptors))
@@ -234,12 +237,7 @@ class Supervisor:
 
     def _tell_changes(self, head: Head) -> None:
         before = self._plan
-        for message in head["missed"]:
-            if message not in before.get("missed", ()):
-                self._say(f"not in this version yet: {message}")
-        changed = [
-            key for key in ("listen", "admin", "admin.tls", "workers", "store", "mappings") if before and before[key] != head[key]
-        ]
+        changed = [key for key in AT_START if before and before[key] != head[key]]
         if changed:
             self._say(f"{' and '.join(changed)} in the file changed: `strangler serve --takeover` puts that into effect")
 

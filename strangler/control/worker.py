@@ -36,6 +36,7 @@ from strangler.core.decide import Table
 from strangler.core.errors import StranglerError, UsageError
 from strangler.core.model import Address, Config, Listener
 from strangler.core.redact.logged import LoggedPaths
+from strangler.engines import codecs
 from strangler.proxy import tls
 from strangler.proxy.adapt import check_hooks
 from strangler.proxy.exchange import Exchange
@@ -102,6 +103,7 @@ class Worker:
             self._witness.use(head["revision"])
             table.hold(self._hold.get("routes", ()))
             if self._proxy is None:
+                engines = await asyncio.to_thread(codecs, [listener.engine for listener in listeners])
                 self._proxy = await start(
                     table,
                     listeners=listeners,
@@ -111,6 +113,7 @@ class Worker:
                     contexts=contexts,
                     witness=self._witness,
                     identity_key=lambda config: IDENTITY.find(os.environ, config.folder),
+                    codecs=engines,
                 )
                 gc.collect()
                 gc.freeze()  # the table lives as long as the worker: no collection needs to look at it again

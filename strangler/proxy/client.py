@@ -17,7 +17,6 @@ from strangler.proxy import answers, reasons, request_id
 from strangler.proxy.deadlines import NEVER
 from strangler.proxy.inbound import Inbound, RequestReader
 from strangler.proxy.passage import Passage
-from strangler.proxy.secured import Secured
 
 if TYPE_CHECKING:
     from strangler.proxy.door import Door
@@ -85,7 +84,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.scheme = b"https" if isinstance(transport, Secured) else b"http"
+        self.scheme = b"http" if transport.get_extra_info("sslcontext") is None else b"https"
         self.peer = self.door.peer(transport.get_extra_info("peername"))
         self.reader = RequestReader(self.door.limits, self.peer)
         self._idle = float(self.door.limits.idle)

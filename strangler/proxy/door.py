@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from strangler.core.errors import UnreachableError, UsageError
 from strangler.core.model import Address, Listener
+from strangler.core.streams import MakeCodec
 from strangler.proxy.forwarded import Peer, peer_of
 
 BACKLOG = 1024
@@ -23,6 +24,7 @@ class Door:
     Args:
         context: to speak TLS with; None for plain HTTP.
         sock: a socket that listens already and belongs to whoever made it, with its file; None: the door makes its own.
+        codec: makes what speaks HTTP/2 to those clients that do; None: nothing does.
 
     Attributes:
         context, limits, networks: for clients that come from now on; those who are there keep theirs.
@@ -30,12 +32,19 @@ class Door:
         address: where it really listens (a port 0 has become a port).
     """
 
-    def __init__(self, listener: Listener, context: ssl.SSLContext | None = None, sock: socket.socket | None = None) -> None:
-        if listener.engine != "native":
-            raise UsageError(f"listen {listener.address}: engine {listener.engine} is not there yet; use native")
+    def __init__(
+        self,
+        listener: Listener,
+        context: ssl.SSLContext | None = None,
+        sock: socket.socket | None = None,
+        codec: MakeCodec | None = None,
+    ) -> None:
+        if listener.engine != "native" and codec is None:
+            raise UsageError(f"listen {listener.address}: nothing here speaks what engine {listener.engine} does")
         self.address = listener.address
         self.use(listener, context)
         self.open = 0
+        self.codec = codec
         self._sock = sock
         self._server: asyncio.AbstractServer | None = None
 

@@ -1,7 +1,7 @@
 """A client on its way in: it has connected to an address with TLS, and is nobody until the handshake is done.
 
-It counts as a connection of its door, it has as long as for the head of a request, and whatever it sends that is not TLS
-closes it: there is no way to tell it why that it could read.
+ALPN says in which protocol it goes on (RFC 7301). It counts as a connection of its door, it has as long as for the head of a
+request, and whatever it sends that is not TLS closes it: there is no way to tell it why that it could read.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, cast
 
 from strangler.proxy import reasons
 from strangler.proxy.client import ClientConnection
-from strangler.proxy.secured import secure
+from strangler.proxy.multiplexed import Multiplexed
+from strangler.proxy.secured import Secured, secure
 
 if TYPE_CHECKING:
     from strangler.proxy.door import Door
@@ -63,10 +64,17 @@ class Handshake(asyncio.Protocol):
             raw.abort()
         else:
             self._door.open -= 1  # it counts as a client from here on
-            client.connection_made(transport)
+            self._taker(transport, client).connection_made(transport)
             self._door.open += 1
         finally:
             self._leave()
+
+    def _taker(self, transport: Secured, client: ClientConnection) -> asyncio.Protocol:
+        if self._door.codec is None or transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
+            return client
+        multiplexed = Multiplexed(self._proxy, self._door, self._door.codec)
+        transport.set_protocol(multiplexed)
+        return multiplexed
 
     def _leave(self) -> None:
         self._door.open -= 1

@@ -18,6 +18,7 @@ from strangler.core.decide import Decision, Table
 from strangler.core.errors import UsageError
 from strangler.core.model import Address, Config, Listener, Upstream
 from strangler.core.request import Request
+from strangler.core.streams import MakeCodec
 from strangler.proxy.adapt import Adapter, adapters_for
 from strangler.proxy.client import ClientConnection
 from strangler.proxy.counters import Counters
@@ -30,8 +31,10 @@ from strangler.proxy.headers import plain_name
 from strangler.proxy.holding import Holding
 from strangler.proxy.hooks import Hooks
 from strangler.proxy.identities import Identities
+from strangler.proxy.multiplexed import Multiplexed
 from strangler.proxy.origins import Origins
 from strangler.proxy.pool import Pool
+from strangler.proxy.preface import Preface
 from strangler.proxy.shadowing import PARTING, Shadowing, Witness
 from strangler.proxy.tape import Taping
 from strangler.proxy.tls import Contexts, load
@@ -40,6 +43,8 @@ from strangler.proxy.upstream import UpstreamConnection
 
 log = logging.getLogger("strangler.proxy")
 
+
+NATIVE_ONLY: Mapping[str, MakeCodec] = {}
 
 FindKey = Callable[[Config], bytes]
 
@@ -84,6 +89,7 @@ class Proxy:
         stopping: whether answers end their connection.
         hooks: the threads in which answers are translated.
         handshakes: connections that will be clients.
+        multiplexed: connections with many clients, one for each request.
         shadowing: who sends shadow requests; None if nobody wants to know of them.
         holding: where writes wait while their data changes hands.
         taping: who records; None as long as nobody does.
@@ -106,6 +112,7 @@ class Proxy:
         self.stopping = False
         self.handshakes: set[Handshake] = set()
         self.clients: set[ClientConnection] = set()
+        self.multiplexed: set[Multiplexed] = set()
         self.tunnels: set[Tunnel] = set()
         self.upstream_connections: set[UpstreamConnection] = set()
         self._doors = doors
@@ -169,9 +176,11 @@ class Proxy:
         for door in self._doors:
             door.close()
         self.holding.give_up()
+        for multiplexed in list(self.multiplexed):
+            multiplexed.retire()
         for client in list(self.clients):
             client.retire()
-        if (self.clients or self.handshakes) and grace > 0:
+        if not self._is_empty and grace > 0:
             self._empty.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), grace)
@@ -180,6 +189,8 @@ class Proxy:
             handshake.abort()
         for tunnel in list(self.tunnels):
             tunnel.abort()
+        for multiplexed in list(self.multiplexed):
+            multiplexed.abort()
         for client in list(self.clients):
             client.abort()
         for pool in (*self.routing.pools.values(), *self.routing.shadow_pools.values()):
@@ -222,8 +233,12 @@ class Proxy:
 
     def tell_empty(self) -> None:
         """Somebody has left: if it was the last one, `stop` need not wait any longer."""
-        if not self.clients and not self.handshakes:
+        if self._is_empty:
             self._empty.set()
+
+    @property
+    def _is_empty(self) -> bool:
+        return not (self.clients or self.handshakes or self.multiplexed)
 
     def fault(self, error: Exception) -> None:
         """An error of ours: counted, and logged once. No request data is logged."""
@@ -242,7 +257,9 @@ class Proxy:
 
     def _receive(self, door: Door) -> asyncio.Protocol:
         """Whoever takes the next client of a door."""
-        return ClientConnection(self, door) if door.context is None else Handshake(self, door, door.context)
+        if door.context is not None:
+            return Handshake(self, door, door.context)
+        return ClientConnection(self, door) if door.codec is None else Preface(self, door, door.codec)
 
     def _routing_for(self, table: Table, old: Routing | None, contexts: Contexts) -> Routing:
         """The routing of a table, with the pools of upstreams that have not changed, and what is known of their users."""
@@ -292,6 +309,7 @@ async def start(
     changes: Changes | None = None,
     witness: Witness | None = None,
     identity_key: FindKey = _no_key,
+    codecs: Mapping[str, MakeCodec] = NATIVE_ONLY,
 ) -> Proxy:
     """Listen, and serve by `table`, on the running loop.
 
@@ -302,13 +320,17 @@ async def start(
         contexts: of the listeners and of the table's upstreams; without them the files are read first.
         witness: told what becomes of every request of a route that copies; without it no shadow request is sent.
         identity_key: finds the key that identities are signed with, when a table has an upstream that is told of users.
+        codecs: what speaks the protocol of each engine that a listener has but native.
 
     Raises UnreachableError if an address cannot be bound, UsageError if the configuration asks for what is not there yet, or
     names a key, a certificate, an authority or a hook that cannot be used.
     """
     contexts = contexts or load(listeners, table.config.upstreams)
     held: Sequence[socket.socket | None] = sockets or [None] * len(listeners)
-    doors = [Door(*one) for one in zip(listeners, contexts.listeners, held, strict=True)]
+    doors = [
+        Door(listener, context, sock, codecs.get(listener.engine))
+        for listener, context, sock in zip(listeners, contexts.listeners, held, strict=True)
+    ]
     proxy = Proxy(table, doors, contexts, observe, tick, changes, witness, identity_key)
     await proxy.listen()
     return proxy

@@ -31,6 +31,7 @@ class Reason:
 
 # What the client sent (RFC 9112 unless said otherwise).
 MALFORMED = Reason(400, "malformed", "The request is not valid HTTP/1.1.")
+MALFORMED_STREAM = Reason(400, "malformed_stream", "The request is not valid HTTP/2.")
 BAD_METHOD = Reason(400, "bad_method", "The request method is not known.")
 BAD_VERSION = Reason(400, "bad_version", "Only HTTP/1.0 and HTTP/1.1 are spoken here.")
 BAD_TARGET = Reason(400, "bad_target", "The request target is not valid.")

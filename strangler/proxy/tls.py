@@ -15,6 +15,7 @@ from strangler.core.errors import UsageError
 from strangler.core.model import Listener, Tls, Upstream
 
 PROTOCOLS = ("http/1.1",)  # what ALPN offers and takes (RFC 7301)
+MORE_PROTOCOLS = ("h2", *PROTOCOLS)  # where another engine speaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,19 @@ class Contexts:
 def load(listeners: Sequence[Listener], upstreams: Mapping[str, Upstream]) -> Contexts:
     """Read every file. Raises UsageError, which names the file and what to do, if one cannot be used."""
     return Contexts(
-        [serving(listener.tls, f"listen {listener.address}") if listener.tls else None for listener in listeners],
+        [_receiving(listener) for listener in listeners],
         {name: _verifying(name, upstream) for name, upstream in upstreams.items() if upstream.url.scheme == "https"},
     )
 
 
-def serving(tls: Tls, where: str) -> ssl.SSLContext:
+def _receiving(listener: Listener) -> ssl.SSLContext | None:
+    if listener.tls is None:
+        return None
+    protocols = PROTOCOLS if listener.engine == "native" else MORE_PROTOCOLS
+    return serving(listener.tls, f"listen {listener.address}", protocols)
+
+
+def serving(tls: Tls, where: str, protocols: Sequence[str] = PROTOCOLS) -> ssl.SSLContext:
     """A context for a server. Raises UsageError, which begins with `where`."""
     for path in (tls.cert, tls.key):
         _check_readable(path, where)
@@ -49,7 +57,7 @@ def serving(tls: Tls, where: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
-    context.set_alpn_protocols(PROTOCOLS)
+    context.set_alpn_protocols(protocols)
     try:
         context.load_cert_chain(tls.cert, tls.key, ask_nobody)
     except ssl.SSLError as error:

@@ -18,6 +18,7 @@ from strangler.core.decide import Table
 from strangler.core.model import Address, Config, Limits, Listener, Match, Route, Stage, Url
 from strangler.core.model import Upstream as UpstreamConfig
 from strangler.core.template import parse_template
+from strangler.engines import codecs
 from strangler.proxy import Exchange, Proxy, start
 
 from .certificates import Certificates
@@ -64,7 +65,7 @@ Open = Callable[..., Any]
 
 
 def config(legacy: int, modern: int, *, routes: tuple[Route, ...] = (), trusted: tuple[str, ...] = (), **settings: Any) -> Config:
-    """Two upstreams and one listener. `settings`: address, limits, tls of the listener; timeouts, host, ca of both
+    """Two upstreams and one listener. `settings`: address, limits, engine, tls of the listener; timeouts, host, ca of both
     upstreams (with ca they speak TLS, under the name `upstream_name`); health, breaker of modern; legacy_health; modern_more: the
     rest of modern."""
     common = {key: settings[key] for key in ("timeouts", "host", "ca") if key in settings}
@@ -81,6 +82,7 @@ def config(legacy: int, modern: int, *, routes: tuple[Route, ...] = (), trusted:
     }
     listener = Listener(
         settings.get("address", Address("127.0.0.1", 0)),
+        engine=settings.get("engine", "native"),
         tls=settings.get("tls"),
         trusted_proxies=tuple(map(ip_network, trusted)),
         limits=settings.get("limits", Limits()),
@@ -119,6 +121,7 @@ async def opened() -> AsyncIterator[Open]:
                 tick=TICK,
                 witness=witness,
                 identity_key=lambda _: b"the key of these tests, long enough",
+                codecs=codecs([listener.engine for listener in made.listen]),
             )
             scene = Scene(proxy, legacy, modern, observed, client_context=client_context)
 
@@ -167,4 +170,7 @@ async def opened_stand(opened: Open) -> AsyncIterator[Open]:
         assert stand.shadowing.budget.held == 0
 
 
-OF_A_SCENE = {"routes", "trusted", "faults", "health", "breaker", "legacy_health", "timeouts", "host", "limits", "modern_more"}
+OF_A_SCENE = {
+    *("routes", "trusted", "faults", "health", "breaker", "legacy_health", "timeouts", "host", "limits", "modern_more"),
+    *("engine", "tls", "client_context"),
+}
