@@ -26,6 +26,7 @@ COMMANDS = {
     "resume": ("flip_hold:resume", "Let it climb again."),
     "journal": ("journal", "Say who moved what, when and why."),
     "diffs": ("diffs", "Say how often the two sides agree, what they differ in, and why."),
+    "replay": ("replay", "Ask a recording again, and say how far the answers agree: a gate for builds."),
     "progress": ("progress", "Show how far the migration is, and what was retired."),
     "schema": ("schema", "Print the JSON Schema of routes.yaml, for editors."),
     "outbox": ("outbox", "Events: their table, their delivery to every sink, and what could not be delivered."),
