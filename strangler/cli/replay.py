@@ -148,16 +148,17 @@ def _cookie(text: str) -> tuple[str, str]:
 
 
 def _tell(report: Report, as_json_wanted: bool, page: Path | None) -> None:
+    """The page first: whoever reads the terminal may stop in the middle."""
     document = as_json(report)
-    if as_json_wanted:
-        click.echo(json.dumps(document))
-    else:
-        show(console(), screen(report))
     if page is not None:
         from strangler.web.replay import render
 
         _write(page, render(document))
         click.echo(f"written: {page}", err=True)
+    try:
+        click.echo(json.dumps(document)) if as_json_wanted else show(console(), screen(report))
+    except BrokenPipeError:  # `strangler replay … | head`, whose verdict still counts
+        sys.stderr.close()
 
 
 def _write(page: Path, text: str) -> None:

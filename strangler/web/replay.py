@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from strangler.core.figures import moment, share, shorten, took
+from strangler.core.units import Share, format_percent
 
 _MOST_VALUE = 300  # characters of a value that differs
 _MOST_BODY = 4000  # of a body
@@ -30,7 +31,9 @@ _ANSWERS = {
 
 def render(document: Mapping[str, Any]) -> str:
     """The page, complete, of a report as JSON has it."""
-    return _template().render(found=document, answer=_ANSWERS[document["verdict"]])
+    return _template().render(
+        found=document, answer=_ANSWERS[document["verdict"]], bar=format_percent(Share(document["fail_under"]))
+    )
 
 
 @cache
