@@ -1,7 +1,7 @@
 """How long pages take at the server with a store as a large shop fills it: hundreds of routes, thousands of causes.
 
 Each page is asked several times over the application itself, without a network; what the first one takes, after a start, is told
-apart.
+apart. Beside the time that passes stands the processor time of the process, which other work on the machine does not change.
 
     python -m benchmarks.pages --routes 300 --causes 2000 --hours 24
 """
@@ -43,19 +43,25 @@ BUILD = "2026-11-20.3"
 @click.option("--hours", type=click.IntRange(1), default=24, show_default=True, help="Of traffic, minute by minute.")
 @click.option("--samples", type=click.IntRange(1), default=1_000_000, show_default=True, help="Counted pairs in all.")
 @click.option("--times", type=click.IntRange(1), default=10, show_default=True, help="How often each page is asked.")
-def main(routes: int, causes: int, hours: int, samples: int, times: int) -> None:
+@click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="Keep the store here; ask one that is there.")
+def main(routes: int, causes: int, hours: int, samples: int, times: int, keep: Path | None) -> None:
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = keep or Path(name)
         os.environ["XDG_RUNTIME_DIR"] = name
-        lines = (f"  - {{name: route-{number}, match: {{path: /r{number}}}, stage: shadow}}\n" for number in range(routes))
-        (folder / "routes.yaml").write_text(HEAD + "".join(lines))
-        config = load(folder / "routes.yaml", {})
-        begun = time.perf_counter()
-        _fill(config, causes, hours, samples)
-        size = (folder / "evidence.db").stat().st_size / 1e6
-        took = time.perf_counter() - begun
-        click.echo(f"{routes} routes, {causes} causes, {samples:,} pairs over {hours} h: {size:.0f} MB, made in {took:.0f} s")
+        if not (folder / "evidence.db").exists():
+            _make(folder, routes, causes, hours, samples)
         asyncio.run(_ask(folder, times))
+
+
+def _make(folder: Path, routes: int, causes: int, hours: int, samples: int) -> None:
+    folder.mkdir(exist_ok=True)
+    lines = (f"  - {{name: route-{number}, match: {{path: /r{number}}}, stage: shadow}}\n" for number in range(routes))
+    (folder / "routes.yaml").write_text(HEAD + "".join(lines))
+    config = load(folder / "routes.yaml", {})
+    begun = time.perf_counter()
+    _fill(config, causes, hours, samples)
+    size, took = (folder / "evidence.db").stat().st_size / 1e6, time.perf_counter() - begun
+    click.echo(f"{routes} routes, {causes} causes, {samples:,} pairs over {hours} h: {size:.0f} MB, made in {took:.0f} s")
 
 
 def _fill(config: Config, causes: int, hours: int, samples: int) -> None:
@@ -95,17 +101,19 @@ async def _ask(folder: Path, times: int) -> None:
     ) as client:
         cause = (await client.get("/api/diffs?route=route-1")).json()["routes"][0]["causes"][0]["id"]
         for path in ("/", "/routes/route-1", f"/causes/{cause}", "/journal", "/data", "/progress", "/api/status"):
-            took = []
-            for _ in range(times + 1):
-                begun = time.perf_counter()
+            took, busy = [], 0.0
+            for turn in range(times + 1):
+                begun, worked = time.perf_counter(), time.process_time()
                 found = await client.get(path)
                 took.append(time.perf_counter() - begun)
+                busy += (time.process_time() - worked) if turn else 0.0
                 assert found.status_code == 200, found.text
                 await asyncio.sleep(0.05)
             first, *others = took
             others.sort()
             middle, most = others[len(others) // 2] * 1000, others[-1] * 1000
             words = f"first {first * 1000:7.0f} ms, then {middle:6.0f} ms in the middle, {most:6.0f} ms at most"
+            words += f" ({busy / times * 1000:.0f} ms of processor)"
             click.echo(f"{path:24} {words}, {len(found.content) / 1000:.0f} kB")
 
 

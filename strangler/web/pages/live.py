@@ -74,5 +74,5 @@ def _digest(desk: Desk) -> str:
         told = details.told(desk.config)
     except (StranglerError, Turned) as error:
         return str(error)
-    said = json.dumps([seen, {name: file["mappings"] for name, file in told.items()}], default=str)
+    said = json.dumps([seen, {name: [file["mappings"], file.get("outbox")] for name, file in told.items()}], default=str)
     return blake2b(said.encode(), digest_size=16).hexdigest()
