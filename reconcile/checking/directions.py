@@ -69,6 +69,8 @@ def _inverse(name: str, returning: Column, values: Map[Constant, Constant]) -> I
 
 def _deletions(mapping: Mapping, back: Back) -> Iterator[str]:
     if mapping.source.where is None:
+        if back.delete is not None:
+            yield "a deletion only marks the old row, and no `from.where` leaves such rows out: it would still be there"
         return
     if back.delete is None:
         yield "`from.where` leaves rows out, but `back.delete` is not written: a deletion would delete the old row for good"

@@ -14,7 +14,7 @@ from reconcile.checking import directions, durability, grants, neighbours, prima
 from reconcile.checking.finding import Finding
 from reconcile.checking.inspection import inspect, inspect_back
 from reconcile.checking.lookups import inspect_lookups
-from reconcile.checking.probing import probe_source, probe_target
+from reconcile.checking.probing import OUTLIVES, outlives_deletion, probe_source, probe_target
 from reconcile.checking.queries import inspect_query
 from reconcile.checking.round_trip import lossy
 from reconcile.checking.walking import unserved
@@ -148,6 +148,8 @@ def _findings(visit: _Visit, mapping: model.Mapping) -> Iterator[Finding]:
         yield from (Finding(("back",), reason, warning=True) for reason in directions.two_way(mapping, old, new)[1])
     if source is not None:
         yield from probe_source(mapping, before, source)
+        if outlives_deletion(mapping, before, source):
+            yield Finding(("back", "delete"), OUTLIVES)
         if mapping.source.query is None:
             yield from unserved(("from", "key"), before, source, mapping.source.key)
         yield from _captured(visit, mapping, old, before)

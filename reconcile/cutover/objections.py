@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from reconcile.capturing.status import status as capture_status
 from reconcile.checking.directions import two_way
 from reconcile.checking.primary import follows_another, refuses_writes
+from reconcile.checking.probing import OUTLIVES, outlives_deletion
 from reconcile.comparing import history
 from reconcile.cutover.databases import Databases, is_relayed, other
 from reconcile.cutover.verification import about, unknown
@@ -107,9 +108,12 @@ def _no_way(databases: Databases, mapping: Mapping, to: Owner) -> Iterator[str]:
     if mapping.one_way is not None:
         return
     old, new = databases.side(mapping, OLD), databases.side(mapping, NEW)
-    two, reasons = two_way(mapping, read_source(old, mapping), read_schema(new, mapping.target.table))
+    before = read_source(old, mapping)
+    two, reasons = two_way(mapping, before, read_schema(new, mapping.target.table))
     if not two:
         yield f"it is not two-way ({'; '.join(reasons)}): mend `back`, or write `one_way: accepted`"
+    if outlives_deletion(mapping, old, before.tables[mapping.source.name(mapping.name)]):
+        yield f"`back.delete`: {OUTLIVES}"
 
 
 def _unopened(databases: Databases, mapping: Mapping, to: Owner) -> Iterator[str]:

@@ -95,7 +95,7 @@ def held(writers):
         yield
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_nothing_that_was_acknowledged_is_lost_whichever_side_owned(movers, dialect):
     draw = random.Random(len(dialect))
     with writing(movers) as writers:
@@ -125,8 +125,8 @@ def move(movers, to, token, draw):
         marker = data.mark()
         kill(start(movers), draw.uniform(0.0, 0.1))
         relay = start(movers)
-        await_nothing(data, marker, 60.0)
-        verified = data.verify(soon(60.0))
+        await_nothing(data, marker, 150.0)
+        verified = data.verify(soon(150.0))
         assert verified.ok, verified.words
         data.bump(to, token)
         kill(relay, 0.0)

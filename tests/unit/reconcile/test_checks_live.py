@@ -273,6 +273,21 @@ def test_an_expression_that_looks_into_another_table_is_named_where_no_sweep_is_
         assert all(message.startswith("looks into orders: ") and message.endswith("find it") for _, message in found)
 
 
+@pytest.mark.parametrize(("where", "expected"), [("deleted = 0", 0), ("deleted < 2", 1), ("no > 0 AND deleted IN (0, 1)", 1)])
+def test_a_row_that_is_marked_as_deleted_and_let_in_all_the_same_is_found(place, where, expected):
+    place.run("old", "INSERT INTO customer (no, mail, st, deleted) VALUES (1, 'a@b', 'A', 0)")
+    write(place, MAPPINGS.replace("deleted = 0", where))
+    found = [path for _, _, path, message in problems(place) if "would still be there" in message]
+    assert found == ["mappings[0].back.delete"] * expected
+
+
+def test_a_deletion_that_only_marks_a_row_which_nothing_leaves_out_is_not_two_way(place):
+    write(place, MAPPINGS.replace(', where: "deleted = 0"', ""))
+    assert [path for _, _, path, message in problems(place) if "no `from.where` leaves such rows out" in message] == [
+        "mappings[0].back"
+    ]
+
+
 def limited(place: Place, servers, dialect: str, name: str, *grants: str) -> str:
     """The address of a database as a user sees it who may do no more than the grants say."""
     user, url = f"u_{make_url(place.addresses[name]).database}", make_url(place.addresses[name])

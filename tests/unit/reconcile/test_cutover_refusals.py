@@ -7,7 +7,7 @@ from reconcile.capturing import install
 from reconcile.cutover.data_side import DataSide
 from reconcile.relaying.patience import Patience
 from strangler.core.errors import UsageError
-from tests.unit.reconcile.cutovers import BOTH_WAYS, Movers
+from tests.unit.reconcile.cutovers import BOTH_WAYS, Movers, await_nothing, soon
 from tests.unit.reconcile.relaying import Families, drain
 
 PARENTS_BACK = "    back: {columns: {name: name, grade: grade}}\n"
@@ -35,8 +35,12 @@ def test_nothing_stands_against_what_is_in_step_either_way(movers):
 
 
 def test_the_way_back_is_open_before_the_relay_that_turns_round_has_beaten_there(movers):
-    """Its last heartbeat on that side is of another time, or there never was one."""
-    movers.cut_over("new", "first")
+    """Its last heartbeat on that side is of another time, or there never was one: here it ends before the owner moves."""
+    with movers.data() as data:
+        with movers.relaying():
+            await_nothing(data, data.mark())
+            assert data.verify(soon()).ok
+        data.bump("new", "first")
     assert against(movers, "old") == []
     long_ago = "UPDATE strangler_owner SET changed_at = changed_at - 60000000 WHERE mapping = 'parents'"
     movers.run_all(movers.new, long_ago)
