@@ -80,6 +80,7 @@ class Recording(Iterator[Entry]):
     def close(self) -> None:
         """Read no more; for whoever has had enough before the end."""
         if isinstance(self._entries, Generator):
+            next(self._entries, None)  # one that has not begun would not close the file
             self._entries.close()
 
     def warnings(self) -> list[str]:

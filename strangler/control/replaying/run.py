@@ -168,7 +168,7 @@ class Run:
         """Until nothing is under way."""
         while self._under_way:
             await asyncio.wait(self._under_way)
-            self._raise_what_failed()
+        self._raise_what_failed()
 
     async def _stop(self) -> None:
         for task in tuple(self._under_way):
