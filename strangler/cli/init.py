@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 from strangler.cli.discover import create, explore
+from strangler.cli.terminal import count
 from strangler.core.errors import UsageError
 from strangler.traffic.discovery.endpoint import Endpoint
 from strangler.traffic.discovery.proposal import proposed, render
@@ -96,9 +97,10 @@ def _unseen(found: Discovery, surface: Surface, seen: bool) -> list[Endpoint]:
 def _next(path: Path, text: str) -> str:
     routes = text.count("\n  - name: ")
     option = "" if path == Path("routes.yaml") else f" -c {path}"
+    said = f"{count(routes, 'route')}, all at legacy, so nothing changes yet" if routes else "no route yet: all goes to legacy"
     return "\n".join(
         [
-            f"{path}: {routes} route{'s' * (routes != 1)}, all at legacy, so nothing changes yet",
+            f"{path}: {said}",
             f"next: strangler check{option}    is it right?",
             f"      strangler serve{option}    then point a client at http://127.0.0.1:8080",
         ]

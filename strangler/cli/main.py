@@ -14,6 +14,8 @@ from strangler.core.errors import StranglerError
 # name -> (module, or module:name, one-line help); help stands here so that `--help` imports nothing else
 COMMANDS = {
     "demo": ("demo", "See it work: samples, traffic, proxy and data, in one command."),
+    "init": ("init", "Write a first routes.yaml, from traffic or an OpenAPI document if there is one."),
+    "discover": ("discover", "List the endpoints that traffic shows, and say what to strangle first, and why."),
     "serve": ("serve", "Run the proxy."),
     "check": ("check", "Read routes.yaml and report every problem."),
     "explain": ("explain", "Say where a request goes, and why."),

@@ -145,6 +145,14 @@ def test_explain_prints_what_is_shown(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == output
 
 
+def test_init_prints_what_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = next(text for language, text in BLOCKS if language == "console" and "strangler init" in text)
+    line, _, output = shown.partition("\n")
+    cli.main(shlex.split(line)[2:], standalone_mode=False)
+    assert capsys.readouterr().out == output
+
+
 def test_check_prints_what_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     Path("routes.yaml").write_text(
@@ -154,7 +162,7 @@ def test_check_prints_what_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "routes:\n  - name: a\n    match: {path: /}\n    stage: canry\n",
         encoding="utf-8",
     )
-    shown = [text for language, text in BLOCKS if language == "console" and "strangler check" in text][1]
+    shown = [text for language, text in BLOCKS if language == "console" and "$ strangler check" in text][1]
     assert cli.main(["check"], standalone_mode=False) == 2
     captured = capsys.readouterr()
     assert [re.sub(r":\d+:\d+:", "", line) for line in (captured.out + captured.err).splitlines()] == [
