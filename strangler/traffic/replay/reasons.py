@@ -16,7 +16,7 @@ ASIDE: dict[str, str] = {
     "no_answer": "the recording has no answer to it; --control asks somebody else for one",
     "no_body": "the recording has its answer without the body; --control asks somebody else for one",
     "request_body": "the recording has it without its body",
-    "redacted": "a secret that it needs is not in the recording; --header or --cookie gives a live one",
+    "redacted": "a secret of it is not in the recording; --header and --cookie give a live one, --cookie NAME= goes without",
     "redacted_answer": "secrets in its answer were replaced, and the key is not here to do the same with the live answer",
     "adapt_path": "its path cannot be translated for modern",
     "unreadable": "it could not be read",
