@@ -13,6 +13,7 @@ from rich.text import Text
 
 from strangler.cli import diffs_show
 from strangler.cli.diffs_follow import More, News, news, news_as_json
+from strangler.cli.diffs_har import take_along
 from strangler.cli.diffs_screen import accept_screen, cause_screen, effect_screen, followed, overview, show
 from strangler.cli.options import config_option, environment, json_option
 from strangler.cli.terminal import clean, console
@@ -130,13 +131,18 @@ def _is_about(each: News, route: str | None, cause_id: str | None) -> bool:
 @command.command("show")
 @click.argument("example_id", metavar="ID")
 @click.option("--whole", is_flag=True, help="Also show the lines that are equal.")
+@click.option(
+    "--har", is_flag=False, flag_value="-", metavar="[FILE]", help="As a HAR of two entries, control's and the candidate's."
+)
 @config_option
 @json_option
-def show_one(example_id: str, whole: bool, path: Path, as_json: bool) -> None:
+def show_one(example_id: str, whole: bool, har: str | None, path: Path, as_json: bool) -> None:
     """Show one mismatch: the request, what differs, and both answers, side by side if the terminal is wide enough."""
     config = load(path, environment())
     with _reading(config) as store:
         row = store.example(example_id)
+    if har is not None:
+        return take_along(row.example, har)
     if as_json:
         return click.echo(json.dumps(mismatch_as_json(row)))
     route = next((route for route in config.routes if route.name == row.example.route), None)

@@ -27,6 +27,7 @@ COMMANDS = {
     "hold": ("flip_hold", "Let a route, or a group, climb no further."),
     "resume": ("flip_hold:resume", "Let it climb again."),
     "journal": ("journal", "Say who moved what, when and why."),
+    "record": ("record", "Record what passes the running proxy, without its secrets."),
     "diffs": ("diffs", "Say how often the two sides agree, what they differ in, and why."),
     "replay": ("replay", "Ask a recording again, and say how far the answers agree: a gate for builds."),
     "progress": ("progress", "Show how far the migration is, and what was retired."),

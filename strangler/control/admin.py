@@ -30,6 +30,7 @@ from strangler.control.keeper import Keeper
 from strangler.control.lifeline import Settings
 from strangler.control.line import Line
 from strangler.control.metrics import Sample, render
+from strangler.control.recording.recordings import Recordings
 from strangler.control.totals import Totals
 from strangler.core.errors import StranglerError, UsageError
 from strangler.core.model import Config, Tls
@@ -43,6 +44,7 @@ class Control:
 
     Args:
         complain: tells people what they should know.
+        say: takes what the supervisor is to know.
 
     Attributes:
         settings: of this process.
@@ -50,14 +52,22 @@ class Control:
         refusals: who was turned away at the admin address, by reason.
         climb: the automatic ladder.
         cutovers: those that people ask for.
+        recordings: likewise.
         stopping: whether streams are to end.
     """
 
-    def __init__(self, settings: Settings, evidence: Evidence, complain: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        evidence: Evidence,
+        complain: Callable[[str], None],
+        say: Callable[[Head], None] = lambda head: None,
+    ) -> None:
         self.settings, self._evidence, self.complain = settings, evidence, complain
         self.refusals: Counter[str] = Counter()
         self.climb = Climb(Path(settings["path"]), complain)
         self.cutovers = Cutovers(Path(settings["path"]), complain)
+        self.recordings = Recordings(say, complain, lambda: self.stopping)
         self.stopping = False
         self._without_token = False
         self.state: dict[str, Any] = {"revision": 0, "crew": [], "problems": "", "reloaded": 0.0, "stopping": False}
@@ -121,7 +131,7 @@ async def run(settings: Settings, pages: Callable[[Control], ASGIApp]) -> None:
         say({"is": "complaining", "why": why})
 
     evidence = Evidence(settings, complain)
-    control = Control(settings, evidence, complain)
+    control = Control(settings, evidence, complain, say)
     config = uvicorn.Config(
         pages(control),
         log_config=None,
@@ -155,6 +165,8 @@ async def run(settings: Settings, pages: Callable[[Control], ASGIApp]) -> None:
                 _renew(config.ssl, settings["tls"])
             await evidence.use(head["revision"], body)
             control.climb.use(control.config)
+            if control.config is not None:
+                control.recordings.use(control.config)
             await asyncio.to_thread(control.make_token)
             if keeping is None:
                 control.cutovers.begin()
@@ -165,6 +177,7 @@ async def run(settings: Settings, pages: Callable[[Control], ASGIApp]) -> None:
     await (closing or asyncio.to_thread(control.climb.close))
     await asyncio.to_thread(control.cutovers.close)
     await serving
+    await control.recordings.close()
     await evidence.close()
     living.cancel()
     await line.leave()

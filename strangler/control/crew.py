@@ -75,7 +75,7 @@ class Crew:
         other: called with the number of a place and whatever else it says.
 
     Attributes:
-        hold: what workers have to know of a hold on writes, with every configuration.
+        hold: what workers have to know of a hold on writes, with every configuration; record: of what is recorded.
         fallen: how those died who died before the whole crew first served.
         revision: the latest.
     """
@@ -99,6 +99,7 @@ class Crew:
         self._moved: Sequence[str] = ()
         self._stopping = False
         self.hold: Head = {}
+        self.record: Head = {}
         self.revision = 0
         self.fallen: list[str] = []
         self.began = False
@@ -150,6 +151,13 @@ class Crew:
         for place in self.workers:
             if place.child is not None:
                 place.child.send({"do": "hold", "hold": hold})
+
+    def tell_record(self, record: Head) -> None:
+        """Have all workers record, and those that come; or no more."""
+        self.record = record
+        for place in self.workers:
+            if place.child is not None:
+                place.child.send({"do": "record", "record": record})
 
     def look(self) -> None:
         """Replace those who hang."""
@@ -213,7 +221,8 @@ class Crew:
         assert place.child is not None
         place.due = self._loop.now + self._silence(place) + len(self._body) / _BYTES_PER_SECOND
         body = b"" if place.number == DATA else self._body  # it has files of its own
-        place.child.send({"do": "serve", "revision": self.revision, "moved": list(self._moved), "hold": self.hold}, body)
+        told = {"moved": list(self._moved), "hold": self.hold, "record": self.record}
+        place.child.send({"do": "serve", "revision": self.revision, **told}, body)
 
     def _heard(self, place: Place, head: Head) -> None:
         if head["is"] == "serving":

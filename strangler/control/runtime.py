@@ -18,6 +18,7 @@ from strangler.core.model import Address
 
 _DOOR = ".sock"
 _PAIRS = ".pairs"
+_TAKES = ".takes"
 
 
 class TakenError(UnreachableError):
@@ -80,7 +81,7 @@ def tidy() -> None:
     with suppress(OSError):
         place = folder()
         for name in os.listdir(place):
-            if name.endswith((_DOOR, _PAIRS)) and not _lives(name.partition(".")[0]):
+            if name.endswith((_DOOR, _PAIRS, _TAKES)) and not _lives(name.partition(".")[0]):
                 os.unlink(os.path.join(place, name))
         os.rmdir(place)
 
@@ -115,6 +116,11 @@ def doors() -> list[str]:
 def pairs_of(pid: int) -> str:
     """The Unix socket on which a supervisor's control process takes what its workers have to compare."""
     return os.path.join(folder(), f"{pid}{_PAIRS}")
+
+
+def takes_of(pid: int) -> str:
+    """The Unix socket on which a control process takes what its workers record."""
+    return os.path.join(folder(), f"{pid}{_TAKES}")
 
 
 def path_of(address: Address) -> str:

@@ -298,6 +298,8 @@ class Supervisor:
             self._hold.hear(number, head)
         elif head["is"] == "cutover":
             self._calls.told(head)
+        elif head["is"] == "recording":
+            self._crew.tell_record(head["record"])
 
     def _bury(self, number: int) -> None:
         if number:
@@ -305,6 +307,7 @@ class Supervisor:
             self._hold.bury(number)
         else:
             self._calls.bury()
+            self._crew.tell_record({})
 
     def _changed(self) -> None:
         if self._crew.serving and self._announcements:

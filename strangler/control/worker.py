@@ -29,6 +29,7 @@ from strangler.control.gathering.witness import Witness
 from strangler.control.gathering.witnessed import incarnation
 from strangler.control.lifeline import Settings, begin
 from strangler.control.line import Line
+from strangler.control.recording.taker import Taker
 from strangler.control.tally import Tally
 from strangler.control.totals import LIFE
 from strangler.core.changes import PLACES, Changes
@@ -61,6 +62,7 @@ class Worker:
         self._courier = Courier(settings["pairs"], incarnation(settings["slot"], settings["life"]))
         self._witness = Witness(region, self._courier)
         self._sampler = Sampler(self._courier)
+        self._taker = Taker(incarnation(settings["slot"], settings["life"]))
         self._changes = Changes(board(settings["arena"])[:PLACES])
         self._addresses: list[Address] = []
         self._log: AccessLog | None = None
@@ -71,6 +73,7 @@ class Worker:
         self._mirrored = 0
         self._hold: Head = {}
         self._told: Head = {}
+        self._record: Head = {}
 
     async def run(self) -> None:
         """Do as the frames say, until they say to leave."""
@@ -89,8 +92,11 @@ class Worker:
                 self._stop(head["grace"])
             elif head["do"] == "hold":
                 self._use_hold(head["hold"])
+            elif head["do"] == "record":
+                self._use_record(head["record"])
             else:
                 self._hold = head.get("hold") or {}
+                self._record = head.get("record") or {}
                 await self._serve(head, body)
 
     async def _serve(self, head: Head, body: bytes) -> None:
@@ -130,7 +136,14 @@ class Worker:
             self._use_log(table.config)
             self._proxy.observe = self._tally.observe if self._log is None else self._observe
             self._use_hold(self._hold)
+            self._use_record(self._record)
             self._line.say({"is": "serving", "revision": head["revision"]})
+
+    def _use_record(self, record: Head) -> None:
+        """Record what somebody asks for, or nothing."""
+        self._record = record
+        if self._proxy is not None:
+            self._taker.use(record, self._proxy)
 
     def _use_hold(self, hold: Head) -> None:
         """Have the writes wait that a cutover names, or let them go on if it names none; and say how far that is."""
@@ -195,7 +208,7 @@ class Worker:
     async def _leave(self, grace: float) -> None:
         if self._proxy is not None:
             await self._proxy.stop(grace)
-        await self._courier.close(PARTING)
+        await asyncio.gather(self._courier.close(PARTING), self._taker.close())
         self._drop_log()
         self._mirror()
         await self._line.leave()
@@ -211,6 +224,7 @@ class Worker:
         if self._mirrored % ALIVE_EVERY == 0:
             self._line.say({"is": "alive"})
             self._sampler.flush(time.time())
+            self._taker.tell()
         self._mirrored += 1
         asyncio.get_running_loop().call_later(MIRROR_SECONDS, self._mirror)
 

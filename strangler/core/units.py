@@ -73,6 +73,12 @@ def format_percent(share: Share) -> str:
     return f"{exact:f}%"
 
 
+def format_size(size: Bytes) -> str:
+    """Write a size in the largest unit of 1024 that it is a whole number of."""
+    unit = next((name for name in ("TiB", "GiB", "MiB", "KiB") if size and size % _BYTES[name] == 0), "B")
+    return f"{size // _BYTES[unit]}{unit}"
+
+
 def format_duration(seconds: Seconds) -> str:
     """A duration in the largest unit that needs no fraction, down to milliseconds."""
     exact = Decimal(repr(float(seconds)))

@@ -11,6 +11,9 @@ from starlette.responses import Response
 
 from strangler.core.errors import DatabaseError, Refusal, StranglerError, UnreachableError, UsageError
 
+LINES = "application/x-ndjson"
+"""Of an answer that goes on: an object a line."""
+
 
 class Json(Response):
     """In ASCII: what an upstream has sent may hold half a character, which no encoding has. Numbers without an end are null."""

@@ -7,13 +7,13 @@ from typing import Any
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from strangler.core.errors import StranglerError
 from strangler.web import openapi
 from strangler.web.actors import VIEWER
-from strangler.web.answers import Json, Turned, turned
+from strangler.web.answers import LINES, Json, Turned, turned
 from strangler.web.bodies import body, query
 from strangler.web.desk import Desk
 from strangler.web.doorkeeper import Doorkeeper
@@ -22,6 +22,7 @@ from strangler.web.endpoints import ENDPOINTS
 from strangler.web.fields import given, text
 
 THREADS = {Lane.READ: 4, Lane.FLIP: 4, Lane.ROLLBACK: 8, Lane.DATA: 2}
+_STREAM = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
 WAITING = 64  # requests of a lane that may wait for a thread
 _TOKEN = text("token", "the token to log in with", longest=1024, required=True)
 
@@ -71,7 +72,8 @@ def _route(endpoint: Endpoint, desk: Desk, doorkeeper: Doorkeeper, lanes: Lanes)
         written = query(request) if endpoint.method == "GET" else await body(request)
         named = next(iter(request.path_params.values()), "")
         asked = Asked(actor, given(written, endpoint.fields), named)
-        return Json(await lanes.run(endpoint.lane, lambda: endpoint.answer(desk, asked)))
+        found = await lanes.run(endpoint.lane, lambda: endpoint.answer(desk, asked))
+        return StreamingResponse(found, headers=_STREAM, media_type=LINES) if endpoint.streams else Json(found)
 
     return Route(endpoint.path, safely(answer, desk.control.complain), methods=[endpoint.method])
 

@@ -44,6 +44,7 @@ class Endpoint:
         shows: name of the schema of the answer.
         fields: of the query, or of the body of a POST.
         errors: statuses besides those that any endpoint may give.
+        streams: the answer is lines of JSON, which go on for as long as they like; `answer` gives them as they come.
     """
 
     method: str
@@ -55,6 +56,7 @@ class Endpoint:
     fields: tuple[Field, ...] = ()
     lane: Lane = Lane.READ
     errors: Mapping[int, str] = field(default_factory=dict)
+    streams: bool = False
 
     @property
     def name(self) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from strangler.control.accepting import WAYS
 from strangler.core.model import NOISE_KINDS, Stage
-from strangler.web import acting, data_endpoints, reading, status
+from strangler.web import acting, data_endpoints, reading, recording, status
 from strangler.web.actors import OPERATOR, VIEWER
 from strangler.web.endpoint import Endpoint, Lane
-from strangler.web.fields import duration, flag, percent, text, whole, word
+from strangler.web.fields import duration, flag, percent, size, text, whole, word
 
 _STAGES = tuple(str(stage) for stage in Stage)
 _ONE_ROUTE = text("route", "a route's name; all if it is left out", longest=100)
@@ -178,6 +178,25 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             409: "refused, or taken back; `error.done` says why",
             503: "not settled: its writes wait until both databases say the same",
         },
+    ),
+    Endpoint(
+        "POST",
+        "/api/recordings",
+        "Record what passes, without its secrets, until a limit is reached or the connection ends.",
+        OPERATOR,
+        recording.record,
+        "Recorded",
+        (
+            text("routes", "names of routes and @GROUPs, with commas between; everything if it is left out"),
+            percent("sample", "the part of them that is recorded; all if it is left out"),
+            duration("for", "how long; 10m if it is left out"),
+            size("size", "how large the recording may become; 100MiB if it is left out"),
+            text("count", "how many exchanges", longest=12),
+            size("max_body", "of a body that is kept; 1MiB if it is left out"),
+            text("keep", "header:NAME, with commas between: values that are kept WITH THEIR SECRETS"),
+        ),
+        errors={409: "refused: somebody is recording already"},
+        streams=True,
     ),
     Endpoint(
         "POST",

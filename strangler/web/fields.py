@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from strangler.core.spec.reader import nearest
-from strangler.core.units import parse_duration, parse_percent
+from strangler.core.units import parse_duration, parse_percent, parse_size
 from strangler.web.answers import Turned
 
 Schema = Mapping[str, Any]
@@ -85,6 +85,11 @@ def percent(name: str, says: str) -> Field:
 def duration(name: str, says: str) -> Field:
     """``15m``, as in the file: in seconds."""
     return Field(name, says, {"type": "string", "examples": ["15m"]}, lambda written: parse_duration(_text(written)))
+
+
+def size(name: str, says: str) -> Field:
+    """``100MiB``, as in the file: in bytes."""
+    return Field(name, says, {"type": "string", "examples": ["100MiB"]}, lambda written: parse_size(_text(written)))
 
 
 def given(written: Mapping[str, Any], fields: tuple[Field, ...]) -> dict[str, Any]:

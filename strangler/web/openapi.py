@@ -7,6 +7,7 @@ from typing import Any
 
 from strangler.core.model import Stage
 from strangler.core.outcome import Outcome
+from strangler.web.answers import LINES
 from strangler.web.endpoint import Endpoint
 
 Schema = dict[str, Any]
@@ -75,6 +76,7 @@ _CAUSE = {
     "last_seen": AT,
     "state": {"type": "string", "enum": ["open", "accepted"]},
 }
+ENDS = ("time", "count", "size", "stopping", "scribe")  # of a recording
 _RATE: Schema = {"type": "number", "description": "requests per second"}
 _STATUS = {
     "now": AT,
@@ -240,6 +242,16 @@ SCHEMAS: Mapping[str, Schema] = {
         error={**TEXT, "description": "why it was a dead letter"},
         held={**COUNT, "description": "events that were held behind it, and go on"},
     ),
+    "Recorded": {
+        "description": "one line; `error` or `end` is the last",
+        "oneOf": [
+            thing(entry={"type": "object", "description": "an exchange, as an entry of HAR 1.2"}),
+            thing(beat=ref("Sums")),
+            thing(end={"allOf": [ref("Sums"), thing(why={"type": "string", "enum": list(ENDS)})]}),
+            thing(error=TEXT),
+        ],
+    },
+    "Sums": thing(exchanges=COUNT, missed={**by_name(COUNT), "description": "what should be there and is not, by the reason"}),
     "Mismatch": thing(
         **{**_EXAMPLE, "differences": many({"type": "object"})},
         stage=_STAGE,
@@ -295,12 +307,13 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         written["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     if parameters:
         written["parameters"] = parameters
-    return {**written, "responses": _responses(ref(endpoint.shows), {**_ALWAYS, **endpoint.errors})}
+    kind = LINES if endpoint.streams else "application/json"
+    return {**written, "responses": _responses(ref(endpoint.shows), {**_ALWAYS, **endpoint.errors}, kind)}
 
 
-def _responses(schema: Schema, errors: Mapping[int, str]) -> dict[str, Any]:
+def _responses(schema: Schema, errors: Mapping[int, str], kind: str = "application/json") -> dict[str, Any]:
     error = {"application/json": {"schema": ref("Error")}}
-    found: dict[str, Any] = {"200": {"description": "done", "content": {"application/json": {"schema": schema}}}}
+    found: dict[str, Any] = {"200": {"description": "done", "content": {kind: {"schema": schema}}}}
     for status, says in sorted(errors.items()):
         found[str(status)] = {"description": says, "content": error}
     return found
