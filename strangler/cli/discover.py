@@ -172,12 +172,7 @@ def _mapping_names(path: Path | None) -> Names:
     import reconcile
 
     plan = reconcile.load(path, environment())
-    return {
-        mapping.name: frozenset(
-            name for name in (mapping.name, mapping.source.table, mapping.target.table, *mapping.source.captured_from) if name
-        )
-        for mapping in plan.mappings
-    }
+    return {one.name: frozenset(name for name in (one.name, one.source.table, one.target.table) if name) for one in plan.mappings}
 
 
 def _names(files: tuple[Path, ...]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from strangler.core.figures import count, share
 from strangler.traffic.discovery.endpoint import Endpoint
 
-_PROOF = 3_000  # equal answers that show the usual bar of 99.9 %
+_PROOF = 3_800  # equal answers by which the guard, as it is by default, is content
 _FEW_ANSWERS = 50
 _MANY_PARAMETERS = 4
 _SLOW = 1.0  # seconds
@@ -72,7 +72,7 @@ def _traffic(endpoint: Endpoint, seconds: float) -> Iterator[Reason]:
     if endpoint.requests < _FEW_ANSWERS:
         yield Reason(points - 8, f"hardly asked for ({count(endpoint.requests, 'request')}), so proof takes long")
         return
-    yield Reason(points, f"{_rate(endpoint.requests, seconds)}, so proof comes {_soon(endpoint.requests, seconds)}")
+    yield Reason(points, f"{_rate(endpoint.requests, seconds)}, so proof takes {_soon(endpoint.requests, seconds)}")
 
 
 def _rate(requests: int, seconds: float) -> str:
@@ -81,11 +81,11 @@ def _rate(requests: int, seconds: float) -> str:
 
 def _soon(requests: int, seconds: float) -> str:
     if seconds < 60:
-        return "soon"
+        return "little time"
     hours = _PROOF / (requests / seconds * 3600)
     if hours < 1:
-        return "within the hour"
-    return f"in {hours:,.0f} h" if hours < 48 else f"in {hours / 24:,.0f} days"
+        return "an hour at best"
+    return f"{hours:,.0f} h at best" if hours < 48 else f"{hours / 24:,.0f} days at best"
 
 
 def _stability(endpoint: Endpoint, seconds: float) -> Iterator[Reason]:
