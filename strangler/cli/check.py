@@ -93,7 +93,7 @@ def _ownership(
     """Writes that the file sends to the wrong side, and what of that could not be looked at."""
     if outcome.config is None or not outcome.config.mappings or any(not problem.warning for _, problem in problems):
         return (), ""
-    from strangler.cli.check_owners import writes_astray
+    from strangler.control.cutover.owners import writes_astray
 
     said, unread = writes_astray(path, outcome.config, environ)
     return warnings_at(outcome, "stage", said, environ), unread

@@ -66,7 +66,9 @@ def read(
             IDENTITY.find(environ, config.folder)
         if lost := list(stranded(config, record)):
             raise UsageError("\n".join(f"{path}: {line}" for line in lost))
-        if served is not None:
+        if served is None and record == Record():
+            ruling = _by_nobody(path, config, environ)
+        elif served is not None:
             ruling = _by_hand(World(path, environ, judge), data, config, served)
     except UsageError as error:
         return {"is": "problems", "text": str(error), "listed": isinstance(error, ConfigError), "digest": digest}, b""
@@ -100,6 +102,21 @@ def _as_it_comes(path: Path, data: bytes, record: Record) -> tuple[bytes, Record
     assert record.move is not None
     snapshot = Snapshot(path, path, data, data.decode("utf-8"))
     return edited(snapshot, record.move.flips).encode("utf-8"), record
+
+
+def _by_nobody(path: Path, config: Config, environ: Mapping[str, str]) -> Ruling:
+    """Writes that go to modern although nothing was ever moved there, or nobody has kept that it was: the databases know.
+
+    Raises UsageError where legacy owns what they write. What cannot be asked is served as it is written, and said.
+    """
+    if not config.mappings:
+        return Ruling()
+    from strangler.control.cutover.owners import sent_ahead  # opening databases takes a while to load
+
+    lost, unread = sent_ahead(path, config, environ)
+    if lost:
+        raise UsageError("\n".join(f"{path}: {words}" for words in lost.values()))
+    return Ruling(notes=(unread,) if unread else ())
 
 
 def check_functions(config: Config) -> None:

@@ -55,17 +55,17 @@ def stranded(config: Config, record: Record) -> Iterator[str]:
     """Routes whose writes the file sends to the other side than the record says, a line each. While a cutover is open its writes
     wait, wherever the file has them. What was never moved is not in the record, which may have been lost: it passes."""
     if record.move is None:
-        for route, words in astray(config, {name: side for name, (side, _) in record.owners.items()}):
+        for route, words in astray(config.routes, {name: side for name, (side, _) in record.owners.items()}):
             yield f"routes[{route.index}].stage: {words}"
 
 
-def astray(config: Config, owners: Mapping[str, str]) -> Iterator[tuple[Route, str]]:
+def astray(routes: Sequence[Route], owners: Mapping[str, str]) -> Iterator[tuple[Route, str]]:
     """Routes whose writes the file sends to the side that does not own what they write, and what is to be said of each.
 
     Args:
         owners: the side that owns each mapping, of those of which it is known.
     """
-    for route in config.routes:
+    for route in routes:
         name = f"@{route.group}" if route.group else route.name
         there = [mapping for mapping in route.data if owners.get(mapping) == NEW]
         here = [mapping for mapping in route.data if owners.get(mapping) == OLD]

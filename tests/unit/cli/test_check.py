@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,8 @@ from reconcile.owning.ownership import set_owner
 from strangler.cli.main import main
 from strangler.config.load import load
 from strangler.control.cutover.record import Shelf
+from strangler.control.flipping.guard import guard
+from strangler.control.reader import read
 from strangler.core.cutover import Record
 from strangler.core.cutover_terms import stranded
 
@@ -161,6 +164,27 @@ def test_owners_that_cannot_be_read_are_said_to_be_unknown(capsys, written: Path
     stand_at("canary")
     assert len(run(capsys, "check")[1].splitlines()) == 1, "there is nothing to ask"
     assert not Path("old.db").exists()
+
+
+def started() -> dict[str, Any]:
+    """What `serve` is told of the file at its first start."""
+    return read(Path("routes.yaml"), {}, "", None, guard)[0]
+
+
+def test_serve_does_not_start_with_writes_that_somebody_has_put_ahead_of_their_data(written: Path):
+    said = started()
+    assert said["is"] == "problems"
+    assert said["text"].startswith("routes.yaml: write would write to modern, and legacy owns orders: say `stage: canary`")
+    owned_by("new")
+    assert started()["is"] == "read"
+
+
+def test_what_cannot_be_asked_at_a_first_start_is_said_and_only_asked_for_writes_at_modern(written: Path):
+    Path("old.db").unlink()
+    (note,) = started()["notes"]
+    assert note.startswith("who owns orders could not be read (database old: there is no file old.db")
+    stand_at("shadow")
+    assert started()["notes"] == ()
 
 
 def test_the_record_speaks_where_a_database_cannot(capsys, written: Path):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from strangler.control.cutover.record import record_of
 from strangler.control.cutover.sides import sides
 from strangler.core.cutover import in_words
-from strangler.core.cutover_terms import astray
+from strangler.core.cutover_terms import astray, mappings_of
 from strangler.core.errors import StranglerError
-from strangler.core.model import Config, Stage
+from strangler.core.model import Config, Route, Stage
 
 
 def writes_astray(path: Path, config: Config, environ: Mapping[str, str]) -> tuple[dict[str, str], str]:
@@ -18,12 +18,21 @@ def writes_astray(path: Path, config: Config, environ: Mapping[str, str]) -> tup
 
     Nothing is asked where no route could be at fault: at canary, writes go to whoever owns their data.
     """
-    fixed = [route for route in config.routes if route.match.takes_unsafe and route.stage is not Stage.CANARY]
-    names = tuple(dict.fromkeys(name for route in fixed for name in route.data))
+    return _astray(path, config, [route for route in config.routes if route.stage is not Stage.CANARY], environ)
+
+
+def sent_ahead(path: Path, config: Config, environ: Mapping[str, str]) -> tuple[dict[str, str], str]:
+    """The same, of the routes whose writes the file sends to modern: where no record says that they ever moved, somebody has
+    written it there by hand. Databases are only asked if there are such routes, so that starting does not depend on them."""
+    return _astray(path, config, [route for route in config.routes if route.stage.rung > Stage.CANARY.rung], environ)
+
+
+def _astray(path: Path, config: Config, routes: Sequence[Route], environ: Mapping[str, str]) -> tuple[dict[str, str], str]:
+    names = mappings_of([route for route in routes if route.match.takes_unsafe])
     if not names:
         return {}, ""
     owners, unread = _owners(path, config, names, environ)
-    return {route.name: words for route, words in astray(config, owners)}, unread
+    return {route.name: words for route, words in astray(routes, owners)}, unread
 
 
 def _owners(path: Path, config: Config, names: tuple[str, ...], environ: Mapping[str, str]) -> tuple[dict[str, str], str]:
