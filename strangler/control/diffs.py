@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,9 +29,7 @@ class Evidence(Protocol):
         self, route: str | None = None, rules: str | None = None, version: str | None = None, limit: int = 50
     ) -> list[CauseRow]: ...
 
-    def examples(
-        self, route: str | None = None, cause_id: str | None = None, limit: int = 50, after_id: str | None = None
-    ) -> list[ExampleRow]: ...
+    def newest_examples(self, causes: Sequence[str]) -> dict[str, str]: ...
 
     def noise(self, route: str | None = None) -> list[NoiseRow]: ...
 
@@ -96,6 +94,7 @@ def report(store: Evidence, route: Route, *, since: float | None = None, limit: 
     counts = store.counts(route.name, since, route.rules, version) if current else []
     causes = store.causes(route.name, route.rules, version, _ALL) if current else []
     causes = [row for row in causes if since is None or row.last_seen >= since]
+    examples = store.newest_examples([row.id for row in causes[:limit]])
     return Report(
         route=route,
         version=version,
@@ -104,7 +103,7 @@ def report(store: Evidence, route: Route, *, since: float | None = None, limit: 
         earlier=sum(row.count for row in versions if row.rules != route.rules),
         methods=tuple(sorted({row.stratum.method for row in counts})),
         outcomes=_by_outcome(counts),
-        causes=tuple(CauseLine(row, _newest_example(store, row)) for row in causes[:limit]),
+        causes=tuple(CauseLine(row, examples.get(row.id, "")) for row in causes[:limit]),
         more=max(0, len(causes) - limit),
         noise=proposals(store, route),
         ledger=store.ledger(route.name),
@@ -131,11 +130,6 @@ def _why_begun(versions: list[VersionRow], current: list[VersionRow]) -> str:
     if len(current) > 1:
         return "build"
     return "rules" if len(versions) > len(current) else ""
-
-
-def _newest_example(store: Evidence, row: CauseRow) -> str:
-    found = store.examples(row.route, row.id, 1)
-    return found[0].id if found else ""
 
 
 # The same as plain values, for --json. Keys stay as they are: programs read them.

@@ -15,6 +15,7 @@ from strangler.control import probe
 from strangler.control.cutover.plain import record_as_json
 from strangler.control.evidence_for import Look, Probe
 from strangler.control.gathering.witnessed import SERVED
+from strangler.control.older import Older
 from strangler.control.plain import judgement_as_json, place_as_json
 from strangler.control.tally import BUCKETS
 from strangler.core.cutover import NEW, OLD, Record
@@ -191,6 +192,7 @@ def standings(
     ailing: Mapping[str, str],
     now: float,
     ask: Probe = probe.well,
+    older: Older | None = None,
 ) -> tuple[Standing, ...]:
     """Look at these routes. What the store cannot tell is not known then; that is said in the words of the guard.
 
@@ -198,9 +200,10 @@ def standings(
         entries: of the journal; ailing: upstreams that are not used now, and why.
         now: seconds since 1970.
         ask: whether an upstream answers its health check.
+        older: for whoever looks again and again.
     """
     held, open_, flows = holds(entries), {entry.route for entry in unsettled(entries)}, traffic(config, routes, now)
-    with Look(config, now, ask) as look:
+    with Look(config, now, ask, older) as look:
         return tuple(
             replace(
                 _judged(route, look),

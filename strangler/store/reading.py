@@ -72,6 +72,18 @@ def examples(
     return _example_rows(connection, query.order_by(number.desc()).limit(limit))
 
 
+def newest_examples(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    links, causes, table = schema.example_causes, schema.causes, schema.examples
+    newest = select(causes.c.id, func.max(links.c.example).label("number"))
+    newest = newest.join_from(causes, links, links.c.cause == causes.c.number).group_by(causes.c.id)
+    found: dict[str, str] = {}
+    for some in _some(ids):
+        last = newest.where(causes.c.id.in_(some or ())).subquery()
+        query = select(last.c.id, table.c.id).join_from(last, table, table.c.number == last.c.number)
+        found |= {row[0]: row[1] for row in connection.execute(query)}
+    return found
+
+
 def example(connection: Connection, id: str) -> ExampleRow:
     number = _number(connection, schema.examples, "example", id)
     return _example_rows(connection, _EXAMPLES.where(schema.examples.c.number == number))[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from secrets import token_hex
 
@@ -140,6 +140,10 @@ class Store:
             UsageError: an id is of nothing, or of several.
         """
         return self._database.reading(lambda connection: reading.examples(connection, route, cause_id, limit, after_id))
+
+    def newest_examples(self, causes: Sequence[str]) -> dict[str, str]:
+        """The id of the newest example of each of these causes (whole ids) that has one."""
+        return self._database.reading(lambda connection: reading.newest_examples(connection, causes))
 
     def example(self, id: str) -> ExampleRow:
         """An example by the beginning of its id. Raises UsageError if there is none, or more than one."""

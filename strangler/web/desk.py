@@ -15,6 +15,7 @@ from strangler.control.flipping.spool import Spool
 from strangler.control.flipping.world import World
 from strangler.control.history import Past, Step
 from strangler.control.journal import Journal
+from strangler.control.older import Older
 from strangler.control.standings import Overview
 from strangler.core.cutover import Record
 from strangler.core.flip import Flip
@@ -39,7 +40,7 @@ class Desk:
     def __init__(self, control: Control, guard: Guard = guard) -> None:
         self.control, self.guard = control, guard
         self.path = Path(control.settings["path"])
-        self.flow = Flow()
+        self.flow, self.older = Flow(), Older()
         self.last_look: LastLook[Overview] = LastLook()
         self.last_progress = LastLook[str](fresh=REST, stale=HOUR)
         self._day, self._hour = Past(DAY, HALF_HOUR), Past(HOUR, MINUTE)

@@ -115,7 +115,10 @@ def list_journal(desk: Desk, asked: Asked) -> Any:
     return {"now": now, "incomplete": trouble or None, "events": [event_as_json(each) for each in shown]}
 
 
-def recorded(desk: Desk) -> tuple[list[Entry], str]:
+Recorded = tuple[list[Entry], str]
+
+
+def recorded(desk: Desk) -> Recorded:
     """All entries of the journal; or those that wait beside the file, and why the store's are missing."""
     try:
         return desk.journal.entries(), ""

@@ -20,7 +20,7 @@ from strangler.core.journal import holds, unsettled
 from strangler.core.model import Route
 from strangler.web.desk import Desk
 from strangler.web.endpoint import Asked
-from strangler.web.reading import found, recorded
+from strangler.web.reading import Recorded, found, recorded
 
 EVENTS = 20  # of one route
 LOOKING = "the evidence is being looked at: ask again in a moment"
@@ -34,8 +34,8 @@ def show_status(desk: Desk, asked: Asked) -> Any:
 def show_route(desk: Desk, asked: Asked) -> Any:
     """All that is known of one route, looked at now."""
     route = found(desk.config, asked.name)
-    status = as_json(look(desk, [route]))
     entries, trouble = recorded(desk)
+    status = as_json(look(desk, [route], (entries, trouble)))
     with desk.store() as store:
         diffs = report_as_json(report(store, route))
     told = [event_as_json(event) for event in events(entries, frozenset({route.name}))[:EVENTS]]
@@ -43,15 +43,15 @@ def show_route(desk: Desk, asked: Asked) -> Any:
     return {**status, "route": standing, "diffs": diffs, "journal": {"incomplete": trouble or None, "events": told}}
 
 
-def look(desk: Desk, routes: Sequence[Route]) -> Overview:
-    """Look at these routes."""
+def look(desk: Desk, routes: Sequence[Route], journal: Recorded | None = None) -> Overview:
+    """Look at these routes; at the journal, too, unless somebody has just done so."""
     config, now = desk.config, time.time()
-    entries, trouble = recorded(desk)
+    entries, trouble = journal or recorded(desk)
     totals = desk.control.totals()
     flows = desk.flow.read(totals, config.routes, time.monotonic())
     found = tuple(
         replace(each, traffic=flows.get(each.route.name, each.traffic))
-        for each in standings(config, routes, entries, ailing(totals), now)
+        for each in standings(config, routes, entries, ailing(totals), now, older=desk.older)
     )
     said = (f"neither evidence nor the whole journal can be read: {trouble}",) if trouble else ()
     return Overview(now, _proxy(desk), found, said, desk.record)

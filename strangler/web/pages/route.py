@@ -27,9 +27,9 @@ CAUSES, EVENTS, MOST_CHARTS = 20, 20, 4
 def show(desk: Desk, asked: Asked) -> Mapping[str, Any]:
     """What its template is given."""
     routes = _routes(desk.config, asked.name)
-    seen = look(desk, routes)
-    unit = Unit(asked.name, seen.standings)
     entries, trouble = recorded(desk)
+    seen = look(desk, routes, (entries, trouble))
+    unit = Unit(asked.name, seen.standings)
     told = events(entries, frozenset(route.name for route in routes))[:EVENTS]
     with desk.store() as store:
         reports = [report(store, route, limit=CAUSES) for route in routes]

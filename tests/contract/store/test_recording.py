@@ -157,6 +157,17 @@ def test_examples_by_route_and_cause_page_by_page(store: Store) -> None:
     assert [row.example.at - NOW for row in store.examples(cause_id=name, after_id=first[0].id)] == [3, 1]
 
 
+def test_the_newest_example_of_each_of_many_causes(store: Store) -> None:
+    run = store.begin_run(NOW, "1.0")
+    for number in range(4):
+        store.record(with_examples(example("ab"[number % 2], NOW + number, causes=(PRICE, NAME)[: 1 + number // 2])), run)
+    causes = [row.id for row in store.causes()]
+    assert len(causes) == 4
+    assert store.newest_examples(causes) == {id: store.examples(cause_id=id, limit=1)[0].id for id in causes}
+    assert store.newest_examples([*causes[:1], "f" * 32]).keys() == {causes[0]}
+    assert store.newest_examples([]) == {}
+
+
 def test_following_examples(store: Store) -> None:
     run = store.begin_run(NOW, "1.0")
     assert store.newest() == 0
