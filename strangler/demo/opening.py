@@ -21,15 +21,14 @@ TRAFFIC_SECONDS = 3600
 async def two_shops(story: Story) -> None:
     """Both applications, each with a database of its own; the new one is empty."""
     space, screen, environ = story.workspace, story.screen, story.workspace.environ()
-    await part.succeed("legacy", "sample_legacy", "--database", space.legacy_database, "--init-only", environ=environ)
-    create = ("sample_modern", "--database", space.modern_database, "--init-only", "--seed-tables", "none")
-    await part.succeed("modern", *create, environ=environ)
-    port = space.legacy_url.rpartition(":")[2]
-    serve = ("sample_legacy", "--port", port, "--database", space.legacy_database, "--numbers", "odd")
-    await story.start("legacy", *serve, ready="ready on")
+    old = ("sample_legacy", "--database", space.legacy_database, "--init-only")
+    new = ("sample_modern", "--database", space.modern_database, "--init-only", "--seed-tables", "none")
+    await part.together(part.succeed("legacy", *old, environ=environ), part.succeed("modern", *new, environ=environ))
     await story.balancer.open(int(space.modern_url.rpartition(":")[2]))
     story.resources.push_async_callback(story.balancer.close)
-    await story.deploy("1", GOOD)
+    port = space.legacy_url.rpartition(":")[2]
+    serve = ("sample_legacy", "--port", port, "--database", space.legacy_database, "--numbers", "odd")
+    await part.together(story.start("legacy", *serve, ready="ready on"), story.deploy("1", GOOD))
     screen.say(f"legacy  {space.legacy_url}")
     screen.say(f"modern  {space.modern_url}, build 1")
 

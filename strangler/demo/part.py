@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from strangler.core.errors import UnreachableError
 from strangler.demo.leash import tied
@@ -120,3 +121,13 @@ async def succeed(name: str, *arguments: str, environ: Mapping[str, str]) -> Non
     ended = await run(name, *arguments, environ=environ)
     if ended.code:
         raise UnreachableError(f"{name} failed; it complained: {ended.complaints}")
+
+
+async def together(*doing: Coroutine[Any, Any, object]) -> None:
+    """Do several things at once, until all are done. Raises the first error, when the others are ended."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for each in doing:
+                group.create_task(each)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None

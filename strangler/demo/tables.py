@@ -24,9 +24,9 @@ async def copied(story: Story) -> None:
     for side in ("old", "new"):
         await asyncio.to_thread(reconcile.install_capture, plan, side=side)
     story.screen.say("every change in either database is written down from now on, by triggers; nothing in the shops knows")
-    for name in plan.names:
-        counts = await asyncio.to_thread(reconcile.backfill, plan, name)
-        report = await asyncio.to_thread(reconcile.reconcile, plan, name)
+    copied = [await asyncio.to_thread(reconcile.backfill, plan, name) for name in plan.names]
+    compared = [asyncio.to_thread(reconcile.reconcile, plan, name) for name in plan.names]
+    for name, counts, report in zip(plan.names, copied, await asyncio.gather(*compared), strict=True):
         story.screen.check(f"{name}: {counts.inserted:,} rows copied, and both sides are equal", report.clean)
 
 
