@@ -103,7 +103,10 @@ def _whole(number: int, ranked: Ranked, found: Discovery) -> RenderableType:
         ("effects", "; ".join(one.effects)),
         ("again", f"{one.again[1]} of {one.again[0]} answered the same" if one.again[0] else ""),
         ("data", f"{', '.join(one.mappings)} (a guess)" if one.mappings else ""),
-        ("document", ("as " + (one.operation.name or one.name) if one.operation else "not in it") if found.documented else ""),
+        (
+            "document",
+            ("as " + (one.operation.name or one.name) if one.operation else "not documented") if found.documented else "",
+        ),
         ("such as", ", ".join(one.examples[:2])),
     ]
     told = [Text.assemble((f"{name:<10}", "dim"), clean(value)) for name, value in facts if value]
@@ -124,9 +127,10 @@ def _document(found: Discovery) -> Iterator[RenderableType]:
     missing = [one.name for one in found.endpoints if one.operation is None]
     base = f" (below {clean(found.base)})" if found.base else ""
     yield Text()
-    yield Text.assemble(("by the document", "bold"), f"{base}: {len(found.endpoints) - len(missing)} of them are in it")
-    yield from _listed("not in it, but in use", missing)
-    yield from _listed("in it, but never seen", [f"{one.method} {one.template.text}" for one in found.unseen])
+    known = len(found.endpoints) - len(missing)
+    yield Text.assemble(("documented", "bold"), f"{base}: {known} of {count(len(found.endpoints), 'endpoint')}")
+    yield from _listed("in use, but not documented", missing)
+    yield from _listed("documented, but never seen", [f"{one.method} {one.template.text}" for one in found.unseen])
 
 
 def _listed(title: str, names: list[str]) -> Iterator[RenderableType]:

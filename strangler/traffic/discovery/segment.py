@@ -33,6 +33,7 @@ _SHAPES = (
     (Shape.HEX, re.compile(r"(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{8,}", re.I)),
     (Shape.EMAIL, re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")),
 )
+_REDACTED = re.compile(r"\[[a-z]+:[0-9a-f]{12}\]")  # what stands for a secret in our own logs and recordings
 _RANDOM = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 _EXTENSION = re.compile(r"(?<=.)\.([A-Za-z][A-Za-z0-9]{0,7})$")
 _VERSION = re.compile(r"v\d+(?:[._]\d+)*", re.I)
@@ -45,7 +46,7 @@ def shape_of(text: str) -> Shape:
     for shape, pattern in _SHAPES:
         if pattern.fullmatch(text):
             return shape
-    return Shape.TOKEN if _is_random(text) else Shape.WORD
+    return Shape.TOKEN if _REDACTED.search(text) or _is_random(text) else Shape.WORD
 
 
 def _is_random(text: str) -> bool:

@@ -6,7 +6,6 @@ thousands of such paths) counts for an endpoint that was found otherwise, if one
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -16,10 +15,11 @@ from strangler.core.model import Match
 from strangler.core.request import Request
 from strangler.core.target import canonical
 from strangler.core.template import MAX_SEGMENTS, Literal, Parameter, Template
+from strangler.traffic.discovery.document import base_of, documented
 from strangler.traffic.discovery.endpoint import Clean, Endpoint, endpoint, redirects, structure
 from strangler.traffic.discovery.folding import Folded, fold
 from strangler.traffic.discovery.tally import Tally
-from strangler.traffic.discovery.tree import MOST_PLACES, Place, Tree
+from strangler.traffic.discovery.tree import MOST_PLACES, Tree
 from strangler.traffic.discovery.values import values_among
 from strangler.traffic.entry import Entry
 from strangler.traffic.openapi import Operation, Surface
@@ -125,7 +125,7 @@ class Survey:
 
     def result(self, clean: Clean, surface: Surface | None = None) -> Discovery:
         """What was found. The survey is used up by it."""
-        base = _base(self._seen.root, surface) if surface else ""
+        base = base_of(self._seen.root, surface) if surface else ""
         operations = surface.below(base) if surface else ()
         found = _joined(fold(self._seen.root, operations))
         self._without_preflights(found)
@@ -135,7 +135,7 @@ class Survey:
             endpoint(method, one.template, tally, clean) for one in found for method, tally in sorted(one.tallies.items())
         ]
         endpoints.sort(key=lambda one: (one.template.text, one.method))
-        endpoints, unseen = _documented(endpoints, operations)
+        endpoints, unseen = documented(endpoints, operations)
         told = sum(one.requests for one in endpoints)
         lost = self.requests - told - sum(put.requests for put in self._aside.values())
         if lost:
@@ -240,32 +240,3 @@ def _joined(found: Iterable[Folded]) -> list[Folded]:
             for method, tally in one.tallies.items():
                 known.tallies.setdefault(method, Tally()).take(tally)
     return list(joined.values())
-
-
-def _base(root: Place, surface: Surface) -> str:
-    """The base path with which most operations were asked for; the document's own if none was."""
-
-    def reached(base: str) -> int:
-        return sum(_reaches(root, one.template.parts) for one in surface.below(base))
-
-    return max(surface.bases, key=lambda base: (reached(base), base == surface.bases[0]))
-
-
-def _reaches(place: Place, parts: Sequence[object]) -> bool:
-    if not parts:
-        return bool(place.tallies)
-    part, rest = parts[0], parts[1:]
-    if isinstance(part, Literal):
-        return part.text in place.words and _reaches(place.words[part.text], rest)
-    return any(_reaches(below, rest) for below in place.below())
-
-
-def _documented(endpoints: list[Endpoint], operations: Sequence[Operation]) -> tuple[list[Endpoint], tuple[Operation, ...]]:
-    """Endpoints with what the document says of them, and what it says of endpoints that nobody asked for."""
-    known = {(one.method, structure(one.template)): one for one in operations}
-    told = [one.told_by(known.get((one.method, structure(one.template)))) for one in endpoints]
-    seen = Counter(one.operation for one in told)
-    asked = {structure(one.template) for one in endpoints if one.method == "GET"}
-    return told, tuple(
-        one for one in operations if one not in seen and not (one.method == "HEAD" and structure(one.template) in asked)
-    )

@@ -5,28 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from typing import Any
 from urllib.parse import unquote_plus
 
-from strangler.traffic.discovery.members import Members, changed, document, members, unpacked
+from strangler.traffic.discovery.again import Again
+from strangler.traffic.discovery.counting import LONGEST, NAMES, OTHERS, count
+from strangler.traffic.discovery.members import Members, document, members
 from strangler.traffic.discovery.sample import Sample
 from strangler.traffic.entry import Entry
 
-OTHERS = "…"  # counts what there was no room for
 _LOOKED_INTO = 8  # bodies of one tally
 _MEMBERS = 160
 _CLIENTS = 64
 _EXAMPLES = 3
-_NAMES = 24  # of parameters, cookies, kinds of content
 VALUES = 12  # of one parameter
-_REMEMBERED = 24  # requests whose answers are compared when they come again
-_LONGEST = 200  # characters of a name or a value
-
-
-def count(counter: Counter[str], name: str, by: int = 1) -> None:
-    """Count, or count among the others if there are too many names already."""
-    counter[name if name in counter or len(counter) < _NAMES else OTHERS] += by
 
 
 @dataclass(slots=True)
@@ -41,42 +32,9 @@ class Asked:
         for value in values:
             if value in self.values or self.many:
                 continue
-            self.values.add(value[:_LONGEST])
+            self.values.add(value[:LONGEST])
             if len(self.values) > VALUES:
                 self.many, self.values = True, set()
-
-
-@dataclass(slots=True)
-class Again:
-    """Requests that came again, and whether they got the same answer."""
-
-    first: dict[bytes, tuple[bytes, Any]] = field(default_factory=dict)
-    times: int = 0
-    same: int = 0
-    fields: Counter[str] = field(default_factory=Counter)
-
-    def see(self, entry: Entry, value: Any) -> None:
-        body = unpacked(entry.response) if entry.status == 200 else None
-        if body is None:
-            return
-        asker = "\n".join(value for name in ("cookie", "authorization", "accept") for value in entry.request.all(name))
-        key = _digest(f"{entry.host}\n{entry.target}\n{asker}".encode("utf-8", "surrogateescape"))
-        answer = _digest(body)
-        before = self.first.get(key)
-        if before is not None:
-            self.times += 1
-            self.same += before[0] == answer
-            if before[0] != answer:
-                for name in sorted(changed(before[1], value)) if value is not None else ["$"]:
-                    count(self.fields, name[:_LONGEST])
-        elif len(self.first) < _REMEMBERED:
-            self.first[key] = (answer, value)
-
-    def take(self, other: Again) -> None:
-        self.times += other.times
-        self.same += other.same
-        for name, times in other.fields.items():
-            count(self.fields, name, times)
 
 
 @dataclass(slots=True)
@@ -109,7 +67,7 @@ class Tally:
     def add(self, entry: Entry) -> None:
         """Count one request."""
         self.requests += 1
-        self.methods[entry.method if len(self.methods) < _NAMES else OTHERS] += 1
+        self.methods[entry.method if len(self.methods) < NAMES else OTHERS] += 1
         if entry.status is None:
             self.failures += 1
         else:
@@ -119,7 +77,7 @@ class Tally:
         if entry.client and len(self.clients) < _CLIENTS:
             self.clients.add(entry.client)
         if entry.host:
-            count(self.hosts, entry.host[:_LONGEST])
+            count(self.hosts, entry.host[:LONGEST])
         if len(self.examples) < _EXAMPLES and entry.target not in self.examples:
             self.examples.append(entry.target[:2048])
         self._ask(entry)
@@ -131,18 +89,18 @@ class Tally:
         if headers.headers:
             count(self.auth, auth_of(entry))
             for cookie in headers.all("cookie"):
-                for crumb in cookie.split(";")[:_NAMES]:
-                    count(self.cookies, crumb.partition("=")[0].strip()[:_LONGEST])
+                for crumb in cookie.split(";")[:NAMES]:
+                    count(self.cookies, crumb.partition("=")[0].strip()[:LONGEST])
             if headers.first("content-type"):
                 count(self.sends, media_type(headers.first("content-type")))
 
     def _query(self, query: str) -> None:
         given: dict[str, list[str]] = {}
-        for pair in query.split("&")[: _NAMES * 4] if query else ():
+        for pair in query.split("&")[: NAMES * 4] if query else ():
             name, _, value = pair.partition("=")
-            given.setdefault(unquote_plus(name)[:_LONGEST], []).append(value[:_LONGEST])
+            given.setdefault(unquote_plus(name)[:LONGEST], []).append(value[:LONGEST])
         for name, values in given.items():
-            if name in self.query or len(self.query) < _NAMES:
+            if name in self.query or len(self.query) < NAMES:
                 asked = self.query.setdefault(name, Asked())
                 asked.times += 1
                 asked.add(values)
@@ -155,10 +113,10 @@ class Tally:
         if kind and entry.status and entry.status < 400:
             count(self.kinds, kind)
         for cookie in answer.all("set-cookie"):
-            count(self.sets, cookie.partition("=")[0].strip()[:_LONGEST])
+            count(self.sets, cookie.partition("=")[0].strip()[:LONGEST])
         for name in answer.first("vary").split(","):
             if name.strip():
-                count(self.varies, name.strip().lower()[:_LONGEST])
+                count(self.varies, name.strip().lower()[:LONGEST])
         self.upgrades += entry.status == 101
         if len(self.prints) < 2:
             self.prints.add((entry.status, answer.size, answer.first("location")))
@@ -168,12 +126,11 @@ class Tally:
     def _look(self, entry: Entry) -> None:
         if entry.response.body is None:
             return
-        wanted = self.looked < _LOOKED_INTO or bool(self.again.first)
-        value = document(entry.response) if wanted else None
-        if value is not None and self.looked < _LOOKED_INTO:
+        value = document(entry.response) if self.looked < _LOOKED_INTO else None
+        if value is not None:
             self.looked += 1
             self.members |= set(members(value)) if len(self.members) < _MEMBERS else set()
-        self.again.see(entry, value)
+        self.again.see(entry)
 
     @property
     def known_members(self) -> Members:
@@ -190,7 +147,7 @@ class Tally:
             for name, times in theirs.items():
                 count(mine, name, times)
         for name, asked in other.query.items():
-            if name in self.query or len(self.query) < _NAMES:
+            if name in self.query or len(self.query) < NAMES:
                 own = self.query.setdefault(name, Asked())
                 own.times += asked.times
                 own.add(asked.values)
@@ -219,8 +176,4 @@ def auth_of(entry: Entry) -> str:
 
 def media_type(value: str) -> str:
     """Without parameters, in lower case."""
-    return value.partition(";")[0].strip().lower()[:_LONGEST]
-
-
-def _digest(data: bytes) -> bytes:
-    return blake2b(data, digest_size=12).digest()
+    return value.partition(";")[0].strip().lower()[:LONGEST]

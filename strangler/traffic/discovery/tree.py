@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from strangler.core.target import Segments
+from strangler.traffic.discovery.again import Again, Room
+from strangler.traffic.discovery.counting import OTHERS
 from strangler.traffic.discovery.segment import Shape, shape_of, split
-from strangler.traffic.discovery.tally import OTHERS, Tally
+from strangler.traffic.discovery.tally import Tally
 from strangler.traffic.entry import Entry
 
 MOST_PLACES = 30_000
 MOST_WORDS = 2_000  # at one place
 FIRST_LOOK = 256  # words at one place
+ROOM = 64 * 2**20  # bytes of answers that are remembered until the same is asked again
 _LEAST_WORDS = 8  # that a place may have when there is no room any more
 _SOME = 16  # values that are kept
 _METHODS = 12
@@ -84,7 +87,7 @@ class Tree:
 
     def __init__(self, chosen: Chosen, most: int = MOST_PLACES) -> None:
         self.root, self.places, self.folded = Place(), 1, 0
-        self._chosen, self._most = chosen, most
+        self._chosen, self._most, self._room = chosen, most, Room(ROOM)
 
     def add(self, segments: Segments, entry: Entry) -> None:
         """Count a request."""
@@ -94,7 +97,10 @@ class Tree:
         method = "GET" if entry.method == "HEAD" else entry.method
         if method not in place.tallies and len(place.tallies) >= _METHODS:
             method = OTHERS
-        place.tallies.setdefault(method, Tally()).add(entry)
+        tally = place.tallies.get(method)
+        if tally is None:
+            tally = place.tallies[method] = Tally(again=Again(self._room))
+        tally.add(entry)
 
     def _next(self, place: Place, segment: str) -> Place:
         known = place.words.get(segment)

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
+from strangler.cli.discover import create
 from strangler.cli.main import main
 from strangler.config.load import check
+from strangler.core.errors import UsageError
 from strangler.traffic import har
 from strangler.traffic.entry import Entry, Message
 
@@ -104,8 +106,12 @@ def test_a_document_says_what_is_missing_on_either_side(run: Run, log: Path, tmp
     paths = {"/api/orders/{number}": {"get": {}}, "/api/invoices": {"get": {}}}
     (tmp_path / "api.yaml").write_text(yaml.safe_dump({"openapi": "3.0.0", "paths": paths}), encoding="utf-8")
     _, said, _ = run("discover", str(log), "--openapi", "api.yaml")
-    assert "1 of them are in it" in said or "1 of them is in it" in said
-    assert said.index("not in it, but in use: 3") < said.index("in it, but never seen: 1") < said.index("GET /api/invoices")
+    assert "documented: 1 of 4 endpoints" in said
+    assert (
+        said.index("in use, but not documented: 3")
+        < said.index("documented, but never seen: 1")
+        < said.index("GET /api/invoices")
+    )
     told = json.loads(run("discover", str(log), "--openapi", "api.yaml", "--json")[1])["openapi"]
     assert set(told["undocumented"]) == {"GET /", "GET /login", "POST /api/orders"}
     assert told["unseen"] == [{"method": "GET", "path": "/api/invoices", "operation": None}]
@@ -172,6 +178,14 @@ def test_a_first_file_without_anything_is_a_transparent_proxy(run: Run, tmp_path
     assert [route.name for route in outcome.config.routes] == ["read-order"]
     assert run("init")[0] == 2
     assert (tmp_path / "routes.yaml").read_text(encoding="utf-8") == text
+
+
+def test_a_file_that_comes_up_in_the_meantime_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "routes.yaml"
+    path.write_text("mine", encoding="utf-8")
+    with pytest.raises(UsageError, match="is there already"):
+        create(path, 'version: 1\nupstreams: {legacy: {url: "http://h:1"}}\nroutes: []\n')
+    assert path.read_text(encoding="utf-8") == "mine"
 
 
 def test_a_link_to_nowhere_is_not_followed(run: Run, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ SHAPES = {
     Shape.DATE: ("2024-01-31", "2024-01", "2024-W05", "2024-01-31T10:00:00Z"),
     Shape.HEX: ("3f2a9c11", "5f4dcc3b5aa765d61d8327deb882cf99"),
     Shape.EMAIL: ("anna@example.org",),
-    Shape.TOKEN: ("dQw4w9WgXcQ", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "k2J8s0aLq9ZxW4vB"),
+    Shape.TOKEN: ("dQw4w9WgXcQ", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "k2J8s0aLq9ZxW4vB", "[email:3f9a1c2b4d5e]"),
     Shape.WORD: (
         *(
             "orders",
