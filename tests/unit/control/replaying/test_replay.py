@@ -291,6 +291,23 @@ def test_secrets_of_translated_answers_are_compared_once_translated(world: World
     assert report.agree == 1.0, as_json(report)
 
 
+def test_a_hook_translates_a_redacted_answer_once(world: World, tmp_path: Path) -> None:
+    hook = (
+        "from dataclasses import replace\n\ndef one(answer):\n    return replace(answer, body=answer.body.replace(b'5', b'55'))\n"
+    )
+    (tmp_path / "hook_of_replay.py").write_text(hook)
+    candidate = world.system(lambda got: Say({"email": "anna@example.org", "price": 5}))
+    adapt = "adapt: {response: {python: 'hook_of_replay:one'}}"
+    world.use(
+        f'version: 1\nupstreams: {{legacy: {{url: "http://127.0.0.1:1"}}, modern: {{url: "{candidate.url}"}}}}\n'
+        f"routes: [{{name: person, match: {{path: '/person/{{id}}'}}, stage: shadow, {adapt}}}]\n"
+    )
+    world.environ = KEY
+    entries = recorded(lambda got: Say({"email": "anna@example.org", "price": 55}), ("GET", "/person/7"))
+    assert world.replay(redacted(entries), candidate).agree == 1.0
+    assert world.replay(entries, candidate).agree == 1.0
+
+
 def test_an_answer_larger_than_what_is_kept_is_compared_by_its_digest(world: World) -> None:
     large = {"text": "x" * 2**21}
     entries = recorded(lambda got: Say(large), ("GET", "/a"), ("GET", "/b"))
