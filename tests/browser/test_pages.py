@@ -13,7 +13,9 @@ import pytest
 from tests.browser.chromium import Chromium, Window, browser
 from tests.browser.site import served
 from tests.unit.web.given import Site
+from tests.unit.web.test_pages import say
 
+KEY = {"typed": "7,x", "error": "no such parent", "attempts": 3, "age": 90.0}
 SIZES = ((1440, False), (360, True), (360, False), (1440, True))  # width in pixels, and whether it is dark
 
 
@@ -65,6 +67,7 @@ def test_every_page_fits_is_legible_and_has_no_serious_finding(
 ) -> None:
     root, site = pages
     cause = first_cause(root, site)
+    say(site, dead_letters=[KEY], let_go=[{**KEY, "reason": "by hand", "actor": "ann", "at": 1_795_262_000.0}])
     axe = importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text()
     paths = [
         "/",
@@ -72,6 +75,7 @@ def test_every_page_fits_is_legible_and_has_no_serious_finding(
         f"/causes/{cause['id']}",
         f"/diffs/{cause['example']}",
         "/data",
+        "/data/orders",
         "/outbox",
         "/journal",
         "/progress",

@@ -31,6 +31,32 @@ def test_a_part_ends_with_a_demo_that_is_killed() -> None:
             assert said.read().split()[0].isdigit(), "whoever holds the other end has gone, the part too"
 
 
+ORPHANED = """
+import os
+from strangler.demo.leash import tied
+tie = tied()
+if os.fork() == 0:
+    if os.fork() == 0:  # its parent is not the one that was to be tied to: as if that had died before
+        tie()
+        os._exit(0)
+    os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+print(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux ends a process with the one that started it")
+def test_a_part_whose_demo_is_dead_before_it_is_tied_ends_at_once() -> None:
+    said = subprocess.run([sys.executable, "-c", ORPHANED], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["1"]
+
+
+def test_a_folder_of_another_user_is_not_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = left(tmp_path, "gone")
+    monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+    assert sweep(tmp_path) == []
+    assert folder.exists()
+
+
 def left(place: Path, name: str) -> Path:
     folder = place / f"{PREFIX}{name}"
     folder.mkdir()
