@@ -10,6 +10,7 @@ from reconcile.checking.primary import follows_another, refuses_writes
 from reconcile.checking.probing import OUTLIVES, outlives_deletion
 from reconcile.comparing import history
 from reconcile.cutover.databases import Databases, is_relayed, other
+from reconcile.cutover.sequences import behind
 from reconcile.cutover.verification import about, unknown
 from reconcile.databases.database import Database
 from reconcile.databases.pair import paired, read_source
@@ -80,7 +81,7 @@ def _against(databases: Databases, standing: Standing, to: Owner) -> Iterator[st
         yield from (f"{name}: {words.format(standing)}" for true, words in _AGAINST if true(standing))
         if _silent(databases.side(mapping, other(to)), standing):
             yield f"{name}: nobody relays it: `strangler serve`, or `strangler data relay`"
-    for ask in (_unproved, _no_way, _unopened, _not_caught):
+    for ask in (_unproved, _no_way, _unopened, _not_caught, _numbers):
         try:
             yield from (f"{name}: {words}" for words in ask(databases, mapping, to))
         except StranglerError as error:
@@ -137,6 +138,13 @@ def _not_caught(databases: Databases, mapping: Mapping, to: Owner) -> Iterator[s
         yield f"what is written on the {to} side is not captured: {install}, then `strangler data reconcile {mapping.name}`"
     elif is_relayed(mapping, other(to)) and (why := unknown(databases, mapping, to)):
         yield why
+
+
+def _numbers(databases: Databases, mapping: Mapping, to: Owner) -> Iterator[str]:
+    """The application of the side that gains gives keys from now on. A query has no rows of its own."""
+    side, place = databases.side(mapping, to), mapping.target if to == NEW else mapping.source
+    if place.table is not None:
+        yield from behind(side, read_schema(side, place.table).tables[place.table], place.key)
 
 
 def _unwritable(databases: Databases) -> Iterator[str]:

@@ -64,6 +64,26 @@ def test_everything_is_said_at_once(fresh, tmp_path):
     )
 
 
+NUMBERED = "CREATE SEQUENCE counts OWNED BY parents.id; ALTER TABLE parents ALTER id SET DEFAULT nextval('counts')"
+BEHIND = "parents: the next id that public.counts gives is {}, and parents has 3 already: put it well ahead (`SELECT setval("
+
+
+def test_a_sequence_that_would_give_a_key_again_is_put_ahead_first(fresh, tmp_path):
+    movers = Movers(tmp_path, fresh("sqlite"), fresh("postgresql"))
+    try:
+        movers.run_all(movers.new, NUMBERED)
+        for last, gives in (("1, false", 1), ("1", 2), ("2", 3)):
+            movers.run_all(movers.new, f"SELECT setval('counts', {last})")
+            assert [line.startswith(BEHIND.format(gives)) for line in against(movers) if " gives is " in line] == [True]
+        for last in ("3", "4, false", "10003"):
+            movers.run_all(movers.new, f"SELECT setval('counts', {last})")
+            assert " gives is " not in "".join(against(movers))
+        movers.run_all(movers.new, "SELECT setval('counts', 1); ALTER SEQUENCE counts INCREMENT BY -1 MINVALUE -100")
+        assert " gives is " not in "".join(against(movers)), "what counts downwards meets nobody above"
+    finally:
+        movers.close()
+
+
 def give_up(movers):
     movers.write("UPDATE parent SET grade = 'none' WHERE id = 1")
     with movers.relay(patience=Patience(attempts=1)) as relay:
