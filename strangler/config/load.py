@@ -14,7 +14,7 @@ from strangler.config.rules.draft import Draft, Placed
 from strangler.config.spec import FILE, ROUTE
 from strangler.core.errors import ConfigError, Problem, UsageError
 from strangler.core.frozen import Frozen
-from strangler.core.model import Address, Breaker, Config, Tls, Upstream
+from strangler.core.model import OWN_AUTHORITY, Address, Breaker, Config, Tls, Upstream
 from strangler.core.spec.node import DocumentError, Node
 from strangler.core.spec.reader import INVALID, Reader, nearest
 from strangler.core.spec.section import Written
@@ -184,4 +184,4 @@ def _anchored_address(address: Address, folder: Path) -> Address:
 
 
 def _anchored_tls(tls: Tls | None, folder: Path) -> Tls | None:
-    return Tls(str(folder / tls.cert), str(folder / tls.key)) if tls else None
+    return tls if tls in (None, OWN_AUTHORITY) else Tls(str(folder / tls.cert), str(folder / tls.key))

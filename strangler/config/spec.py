@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from strangler.config import words
+from strangler.core.capabilities import CAPABILITIES
 from strangler.core.model import (
     NOISE_KINDS,
+    OWN_AUTHORITY,
     Adapt,
     AdaptRequest,
     AdaptResponse,
@@ -68,6 +70,8 @@ TLS = Section(
     Field("key", text("a PEM file", bare=False), "private key, PEM", required=True),
 )
 
+LISTENER_TLS = Either(choice("ca", make=lambda _: OWN_AUTHORITY), TLS)
+
 LIMITS = Section(
     "limits",
     Limits,
@@ -83,8 +87,8 @@ LISTENER = Section(
     "a listener",
     Listener,
     Field("address", words.address(), "host:port or unix:PATH", required=True),
-    Field("engine", choice("native", "mitmproxy"), "native (HTTP/1.1, fast) or mitmproxy (HTTP/2, inspection)"),
-    Field("tls", TLS, "serve HTTPS with this certificate"),
+    Field("engine", choice(*CAPABILITIES), "native (HTTP/1.1, fast) or mitmproxy (HTTP/2 as well)"),
+    Field("tls", LISTENER_TLS, "serve HTTPS with this certificate; ca: with one of an authority that is made for it"),
     Field("trusted_proxies", ListOf(words.network()), "only their Forwarded and X-Forwarded-* are believed"),
     Field("limits", LIMITS, "what one client may ask for"),
 )

@@ -8,9 +8,11 @@ from __future__ import annotations
 import base64
 import os
 import pickle
+import socket
 from collections.abc import Mapping
 from dataclasses import astuple, replace
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ from strangler.core.cutover import Record, decode
 from strangler.core.cutover_terms import stranded
 from strangler.core.errors import ConfigError, UsageError
 from strangler.core.flip import Place, place_of
-from strangler.core.model import Config, Listener, Stage
+from strangler.core.model import OWN_AUTHORITY, Config, Listener, Stage
 from strangler.core.units import Share
 from strangler.engines import check as check_engines
 from strangler.proxy import tls
@@ -61,6 +63,7 @@ def read(
         check_writable(config.log)
         if any(route.adapt.response.python or route.compare.python for route in config.routes):
             check_functions(config)
+        config, told = with_authority(config)
         check_certificates(config)
         if any(upstream.identity for upstream in config.upstreams.values()):
             IDENTITY.find(environ, config.folder)
@@ -80,7 +83,7 @@ def read(
         "is": "read",
         "digest": digest,
         "routes": len(config.routes),
-        "notes": ruling.notes,
+        "notes": [*ruling.notes, *(told if served is None else ())],
         "places": {route.name: [route.stage, place_of(route).weight] for route in config.routes},
         "workers": config.workers,
         "store": sha256(config.store.encode()).hexdigest(),  # it may hold a password
@@ -135,6 +138,28 @@ def check_functions(config: Config) -> None:
             problems.append(f"routes[{route.index}].compare.python: {error}")
     if problems:
         raise UsageError("; ".join(problems))
+
+
+def with_authority(config: Config) -> tuple[Config, list[str]]:
+    """A certificate for every listener that leaves it to us, and what people should know of that."""
+    if not any(listener.tls == OWN_AUTHORITY for listener in config.listen):
+        return config, []
+    if find_spec("cryptography") is None:
+        raise UsageError("listen.tls: ca needs what makes certificates: pip install 'strangler[mitmproxy]'")
+    from strangler.engines.authority import FOLDER, Authority
+
+    authority = Authority(Path(config.folder) / FOLDER)
+    issued = authority.leaf(names_of(config))
+    listen = tuple(replace(each, tls=issued) if each.tls == OWN_AUTHORITY else each for each in config.listen)
+    return replace(config, listen=listen), [f"clients have to trust {authority.certificate}, the authority of this file's folder"]
+
+
+def names_of(config: Config) -> list[str]:
+    """By which names and addresses clients can ask for the listeners: this machine's, and the hosts of routes."""
+    listening = [listener.address.host for listener in config.listen if listener.tls == OWN_AUTHORITY]
+    hosts = [route.match.host for route in config.routes if route.match.host]
+    mine = ["localhost", "127.0.0.1", "::1", socket.gethostname()]
+    return [name for name in dict.fromkeys([*mine, *listening, *hosts]) if name not in ("0.0.0.0", "::", "")]
 
 
 def check_certificates(config: Config) -> None:

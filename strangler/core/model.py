@@ -82,6 +82,9 @@ class Tls:
     key: str
 
 
+OWN_AUTHORITY = Tls("", "")  # a certificate from an authority of our own, made when it is needed
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one client may ask of a listener. `body` None means no limit."""
@@ -96,7 +99,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One address that clients connect to. Only `trusted_proxies` are believed about the client's address."""
+    """One address that clients connect to. Only `trusted_proxies` are believed about the client's address.
+
+    Attributes:
+        engine: one of `core.capabilities`.
+    """
 
     address: Address = Address("127.0.0.1", 8080)
     engine: str = "native"

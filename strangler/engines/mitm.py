@@ -18,6 +18,7 @@ from contextlib import suppress
 from h2.config import H2Configuration
 from h2.connection import ConnectionState, H2Connection
 from h2.errors import ErrorCodes
+from h2.events import Event, StreamReset
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 from h2.stream import StreamState
@@ -66,7 +67,8 @@ _OPTIONS = _options()
 
 
 class _Frames(BufferedH2Connection):
-    """The connection's frames, with windows that open when they should. `owed`: bytes by stream that were not taken yet."""
+    """The connection's frames, with windows that open when they should. `owed`: bytes by stream that were not taken yet;
+    `taken_back`: streams that the client has reset."""
 
     def __init__(self, config: H2Configuration, field_bytes: int) -> None:
         super().__init__(config)
@@ -77,11 +79,17 @@ class _Frames(BufferedH2Connection):
         self.local_settings.acknowledge()
         self.decoder.max_header_list_size = 2 * field_bytes
         self.owed: dict[int, int] = {}
+        self.taken_back: list[int] = []
         self._spent = 0
 
     def initiate_connection(self) -> None:
         H2Connection.initiate_connection(self)
         self.increment_flow_control_window(CONNECTION_WINDOW - _FIRST_WINDOW)
+
+    def receive_data(self, data: bytes) -> list[Event]:
+        found: list[Event] = super().receive_data(data)
+        self.taken_back += [event.stream_id for event in found if isinstance(event, StreamReset)]
+        return found
 
     def acknowledge_received_data(self, acknowledged_size: int, stream_id: int) -> None:
         """What arrived was handed on. Whether it was taken, nobody knows yet."""
@@ -132,6 +140,9 @@ class Http2:
 
     def receive(self, data: bytes) -> None:
         self._tell(events.DataReceived(self._client, data))
+        taken_back, self._frames.taken_back = self._frames.taken_back, []
+        for stream in taken_back:  # mitmproxy passes over those that were asked for and taken back in one go
+            self._receiver.reset(stream)
 
     def respond(self, stream: int, status: int, fields: Sequence[Field], last: bool) -> None:
         head = http.Response(b"HTTP/1.1", status, b"", http.Headers(fields), None, None, 0.0, None)

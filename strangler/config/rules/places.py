@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from strangler.config.rules.draft import Draft, Rule
-from strangler.core.model import Address, Admin, Listener
+from strangler.core.model import OWN_AUTHORITY, Address, Admin, Listener
 from strangler.core.spec.node import Node
 from strangler.core.spec.reader import Reader
 
@@ -63,7 +63,7 @@ def _files(draft: Draft) -> Iterator[tuple[str, Node, str]]:
     if draft.written.has("admin"):
         served.append((draft.written["admin"], draft.values["admin"]))
     for section, value in served:
-        if value and value.tls:
+        if value and value.tls and value.tls != OWN_AUTHORITY:
             for key in ("cert", "key"):
                 yield f"{section.path}.tls.{key}", section.place("tls", key), getattr(value.tls, key)
     for name, upstream in draft.upstreams.items():

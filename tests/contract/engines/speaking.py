@@ -16,6 +16,7 @@ import h2.errors
 import h2.events
 import h2.settings
 import h11
+from hyperframe.frame import Frame, GoAwayFrame
 
 from tests.e2e.proxy.wire import PATIENCE, Wire, dial
 
@@ -181,10 +182,11 @@ class Http2(Speaker):
     def __init__(self, wire: Wire, *, window: int | None = None) -> None:
         self.wire = wire
         self.calls: dict[int, Http2Call] = {}
-        self.closed: h2.events.ConnectionTerminated | None = None
+        self.closed: GoAwayFrame | None = None
         self.over = asyncio.Event()
         quiet = dict.fromkeys(("validate_outbound_headers", "normalize_outbound_headers"), False)
         self.state = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding=False, **quiet))
+        self.state._frame_dispatch_table[GoAwayFrame] = self._note_goaway  # h2 would take it for the end of everything
         self.state.initiate_connection()
         if window is not None:
             self.state.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
@@ -212,8 +214,19 @@ class Http2(Speaker):
         self.flush()
         return call
 
+    def _note_goaway(self, frame: GoAwayFrame) -> tuple[list[Frame], list[h2.events.Event]]:
+        self.closed = frame
+        return [], []
+
+    async def gone(self) -> None:
+        """The proxy has closed the connection."""
+        async with asyncio.timeout(PATIENCE):
+            await self.over.wait()
+
     def flush(self) -> None:
-        self.wire.send(self.state.data_to_send())
+        data = self.state.data_to_send()
+        if not self.wire.writer.transport.is_closing():
+            self.wire.send(data)
 
     async def close(self) -> None:
         self._reading.cancel()
@@ -232,8 +245,6 @@ class Http2(Speaker):
             call.note(None)
 
     def _note(self, event: h2.events.Event) -> None:
-        if isinstance(event, h2.events.ConnectionTerminated):
-            self.closed = event
         if (call := self.calls.get(getattr(event, "stream_id", 0))) is None:
             return
         call.note(event)

@@ -170,7 +170,7 @@ async def test_large_requests_wait_for_the_upstream(meet: Meet) -> None:
     upstream.reader._transport.resume_reading()  # type: ignore[attr-defined]
     received = 0
     while received < size:
-        received += len(await upstream.reader.read(2**20))
+        received += len(await upstream.some())
     upstream.send(response(b"ok"))
     assert (await call.answer()).body == b"ok"
     await sending

@@ -42,6 +42,13 @@ class Wire:
         async with asyncio.timeout(PATIENCE):
             return await self.reader.readexactly(count)
 
+    async def some(self) -> bytes:
+        """What has come, at least a byte."""
+        async with asyncio.timeout(PATIENCE):
+            data = await self.reader.read(2**20)
+        assert data, "the other side has closed"
+        return data
+
     async def rest(self) -> bytes:
         """Everything until the other side closes."""
         async with asyncio.timeout(PATIENCE):
