@@ -18,6 +18,7 @@ def as_json_of(found: Discovery, ranked: tuple[Ranked, ...]) -> dict[str, Any]:
         "endpoints": [_endpoint(one, number, found) for number, one in enumerate(ranked, 1)],
         "aside": [{"reason": one.reason, "requests": one.requests, "examples": list(one.examples)} for one in found.aside],
         "folded": found.folded,
+        "crowds": [{"path": place, "words": number} for place, number in found.crowds],
         "openapi": _document(found) if found.documented else None,
     }
 

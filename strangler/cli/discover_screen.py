@@ -34,6 +34,7 @@ def screen(found: Discovery, ranked: tuple[Ranked, ...], *, show_all: bool, widt
             yield Text(f"and {len(ranked) - _SHOWN} more: --all shows them", "dim")
         yield from _first(ranked)
     yield from _document(found)
+    yield from _crowds(found)
     yield from _aside(found)
 
 
@@ -139,6 +140,13 @@ def _listed(title: str, names: list[str]) -> Iterator[RenderableType]:
         yield from (Padding(Text(clean(name)), (0, 0, 0, 3)) for name in names[:_LISTED])
         if len(names) > _LISTED:
             yield Padding(Text(f"and {len(names) - _LISTED} more (--json)", "dim"), (0, 0, 0, 3))
+
+
+def _crowds(found: Discovery) -> Iterator[RenderableType]:
+    for place, number in found.crowds[:_LISTED]:
+        yield Text()
+        said = f"{number:,} words stand side by side below {shorten(clean(place), 40)}: are they values of one parameter?"
+        yield Text.assemble(("doubtful", "bold"), f": {said} A recording with bodies, or --openapi, would tell.")
 
 
 def _aside(found: Discovery) -> Iterator[RenderableType]:

@@ -28,6 +28,7 @@ LONGEST_PATH = 2048
 _ANYTHING = 8  # paths that have nothing in common but one answer
 _LEAST_BYTES = 100  # of an answer by which that can be told
 _EXAMPLES = 5
+_CROWD = 30  # words side by side
 
 NOT_FOUND = "not found (404, 410), and no endpoint takes them"
 REFUSED = "never let in (401, 403), so nobody can tell whether they exist"
@@ -60,6 +61,7 @@ class Discovery:
         folded: requests whose path had no room of its own, so that their endpoint may be too wide.
         base: what the document's paths had to be preceded by.
         unseen: operations of the document that nobody asked for.
+        crowds: places with so many words side by side that they may be values after all, and how many.
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -71,6 +73,7 @@ class Discovery:
     base: str = ""
     unseen: tuple[Operation, ...] = ()
     documented: bool = False
+    crowds: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(slots=True)
@@ -142,7 +145,7 @@ class Survey:
             self._aside.setdefault(STRANGE, _Put()).add(lost, [])
         return Discovery(
             tuple(endpoints), self.requests, self._put_aside(clean), self._seen.folded, self._first, self._last, base, unseen,
-            surface is not None,
+            surface is not None, _crowds(endpoints),
         )  # fmt: skip
 
     def _put_aside(self, clean: Clean) -> tuple[Aside, ...]:
@@ -190,6 +193,17 @@ def precedence(template: Template) -> tuple[int, ...]:
         0 if isinstance(part, Literal) else (1 if part.regex else 2) if isinstance(part, Parameter) else 3
         for part in template.parts
     )
+
+
+def _crowds(endpoints: Iterable[Endpoint]) -> tuple[tuple[str, int], ...]:
+    words: dict[str, set[str]] = {}
+    for one in endpoints:
+        segments = one.template.text.split("/")
+        for at, part in enumerate(one.template.parts, 1):
+            if isinstance(part, Literal):
+                words.setdefault("/".join(segments[:at]), set()).add(part.text)
+    crowded = sorted((-len(side), place) for place, side in words.items() if len(side) >= _CROWD)
+    return tuple((f"{place}/", -number) for number, place in crowded)
 
 
 def _proves(entry: Entry) -> bool:

@@ -9,7 +9,7 @@ for long.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from strangler.traffic.discovery.members import Members, alike, tell
 from strangler.traffic.discovery.segment import is_slug, is_version, mask, split
@@ -57,7 +57,7 @@ def _alike(words: Mapping[str, Place], outermost: bool) -> set[str]:
     behaving = _behaving(words)
     if len(behaving) < _MOST_OF * len(words) or _go_on_apart(words):
         return set()
-    return behaving if _are_values(words, behaving, outermost) else set()
+    return _chosen(words, behaving, outermost)
 
 
 def _with_members(words: Mapping[str, Place], known: Mapping[str, Members]) -> set[str]:
@@ -92,29 +92,49 @@ def _habit(place: Place) -> tuple[str, str]:
 def _go_on_apart(words: Mapping[str, Place]) -> bool:
     """Whether the words that come behind are mostly others for each: ``orders/export``, ``customers/merge``."""
     behind = [word for place in words.values() for word in place.words]
-    if len(behind) < 0.3 * len(words):
+    if len(behind) < 0.3 * len(words) or _go_on_together(words):
         return False
     times = Counter(behind)
     return sum(times[word] > 1 for word in behind) < 0.5 * len(behind)
 
 
-def _are_values(words: Mapping[str, Place], behaving: Collection[str], outermost: bool) -> bool:
+def _chosen(words: Mapping[str, Place], behaving: set[str], outermost: bool) -> set[str]:
+    """Those of the words that behave alike which are values, if there are enough of them to tell."""
     number = len(behaving)
     if number < SEVERAL:
-        return False
+        return set()
     come_and_go = _rare(words[word] for word in behaving) >= _RARE * number
-    look = sum(map(is_slug, behaving)) >= _SLUGS * number
-    if come_and_go and (look or number >= MORE):
-        return True
-    return not outermost and (number >= MANY or _go_on_together(words))
+    if come_and_go and (_slugs(behaving) >= _SLUGS * number or number >= MORE):
+        return _without_pages(behaving, words)
+    if number >= (MORE if outermost else SEVERAL) and _go_on_together(words):
+        return {word for word in behaving if words[word].words or words[word].values}
+    return behaving if number >= MANY and not outermost else set()
+
+
+def _without_pages(behaving: set[str], words: Mapping[str, Place]) -> set[str]:
+    """Among names of several words, single ones that are asked for again and again are pages: ``/about``."""
+    if _slugs(behaving) < _MOST_OF * len(behaving):
+        return behaving
+    return {word for word in behaving if is_slug(word) or words[word].requests <= _RARELY}
+
+
+def _slugs(words: Iterable[str]) -> int:
+    return sum(map(is_slug, words))
 
 
 def _go_on_together(words: Mapping[str, Place]) -> bool:
-    """Whether nearly every word goes on, and with the same words: ``anna/settings``, ``bob/settings``."""
-    going = [place for place in words.values() if place.words]
-    times = Counter(word for place in going for word in place.words)
+    """Whether nearly every word goes on, and with the same words, right behind or one further on: ``anna/settings``,
+    ``bob/settings``; ``anna/shop/issues``, ``bob/diary/issues``."""
+    near = [set(place.words) for place in words.values()]
+    far = [{word for below in place.words.values() for word in below.words} for place in words.values()]
+    return _shared(near) or _shared(far)
+
+
+def _shared(behind: Sequence[set[str]]) -> bool:
+    going = [each for each in behind if each]
+    times = Counter(word for each in going for word in each)
     shared = sum(number for number in times.values() if number >= 0.5 * len(going))
-    return len(going) >= _MOST_OF * len(words) and shared >= _MOST_OF * times.total()
+    return len(going) >= max(2, _MOST_OF * len(behind)) and shared >= _MOST_OF * times.total()
 
 
 def _rare(places: Iterable[Place]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -103,6 +104,49 @@ def test_words_whose_answers_have_other_members_stay_however_many_they_are() -> 
         for _ in range(2)
     ]
     assert len(names(discovered(said))) == 26
+
+
+def drawn(seed: int, number: int, asked: Callable[[Random, Callable[[int], str]], str], *others: str) -> list[str]:
+    """Requests for words of which some are asked for much more than others, among other requests."""
+    draw = Random(seed)
+    words = ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=7)) for _ in range(400)]
+    said = [asked(draw, lambda most: words[int(most * draw.random() ** 3)]) for _ in range(number)] + [
+        each for each in others for _ in range(20)
+    ]
+    draw.shuffle(said)
+    return said
+
+
+def test_pages_among_slugs_stay() -> None:
+    said = drawn(1, 600, lambda draw, word: f"GET /{word(400)}-{word(400)}-{word(400)} 200", "GET /about 200", "GET /feed 200")
+    assert names(discovered(said)) == ["GET /about", "GET /feed", "GET /{id}"]
+
+
+def test_what_goes_on_alike_is_one_parameter_after_the_other() -> None:
+    def asked(draw: Random, word: Callable[[int], str]) -> str:
+        return f"GET /{word(120)}/{word(300)}/{draw.choice(('issues', 'pulls', f'issues/{draw.randint(1, 500)}'))} 200"
+
+    found = discovered(drawn(2, 4000, asked, "GET /login 200", "POST /login 302", "GET /about 200"))
+    wanted = ["GET /about", "GET /login", "POST /login", "GET /{id}/{id_2}/issues", "GET /{id}/{id_2}/issues/{issue_id}"]
+    assert names(found) == [*wanted, "GET /{id}/{id_2}/pulls"]
+
+
+def test_collections_stay_apart_though_they_are_alike() -> None:
+    kinds = [
+        f"{one}{other}" for one in ("order", "stock", "user", "tax", "mail", "price") for other in ("s", "types", "logs", "rules")
+    ]
+
+    def asked(draw: Random, word: Callable[[int], str]) -> str:
+        return f"GET /api/{draw.choice(kinds)}{draw.choice(('', f'/{draw.randint(1, 900)}', '/1/history'))} 200"
+
+    assert len(names(discovered(drawn(3, 2000, asked)))) == 3 * len(kinds)
+    assert len(names(discovered(drawn(3, 60, asked)))) > len(kinds), "not even if hardly anything was asked for twice"
+
+
+def test_many_words_that_may_be_values_are_told() -> None:
+    found = discovered(drawn(4, 3000, lambda draw, word: f"GET /users/{word(80)} 200"))
+    assert found.crowds == (("/users/", 80),)
+    assert discovered(["GET /a 200", "GET /b 200"]).crowds == ()
 
 
 def test_a_number_that_everybody_has_is_no_parameter() -> None:
