@@ -70,6 +70,8 @@ def test_what_was_left_is_swept_and_what_somebody_lives_in_is_not(tmp_path: Path
     just_made = tmp_path / f"{PREFIX}just-made"
     just_made.mkdir()
     (tmp_path / "somebody-elses").mkdir()
+    with held(tmp_path / "somebody-elses"):
+        pass
     (tmp_path / f"{PREFIX}link").symlink_to(tmp_path / "somebody-elses")
     with held(lived_in):
         assert sweep(tmp_path) == [gone]
