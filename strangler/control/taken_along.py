@@ -8,7 +8,7 @@ from typing import Any
 from strangler.control.diffs import other_side
 from strangler.core.records import Example
 from strangler.traffic.entry import Entry, Message
-from strangler.traffic.har_reading import encoded
+from strangler.traffic.har_bodies import encoded
 
 _CODED = ("content-encoding", "content-length", "transfer-encoding")  # what is not true of a body as it is kept
 

@@ -6,15 +6,14 @@ sent instead, so headers that say otherwise are dropped.
 
 from __future__ import annotations
 
-import binascii
 import re
-from base64 import b64decode
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 from strangler.traffic.entry import Entry, Headers, Message
+from strangler.traffic.har_bodies import content_body, length_of, posted_body
 from strangler.traffic.recording import BadEntryError
 
 OURS = "_strangler"
@@ -29,12 +28,6 @@ NO_HOST = "unknown.invalid"
 _URL = re.compile(r"(https?)://([^/?#]*)([^?#]*)(\?[^#]*)?(?:#.*)?", re.I | re.S)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.A)
 _METHOD = re.compile(r"[A-Za-z][A-Za-z-]{0,30}", re.A)
-_CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]{1,40})""", re.I | re.A)
-_TEXT_CHARSETS = re.compile(
-    r"ascii|us-ascii|utf-?8|utf-16(le|be)?|iso-8859-\d+|latin-?1|(windows-|cp)125\d|koi8-[ru]|shift_jis|euc-(jp|kr)|gb(k|2312|18030)|big5",
-    re.I,
-)
-_FORM = "application/x-www-form-urlencoded"
 _MAGIC = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # what gzip and zstd begin with
 _UNSENDABLE = re.compile(r"[^\x21-\x7e]+")  # in a target
 
@@ -163,10 +156,10 @@ def _size(value: Any) -> int | None:
 
 
 def _request(asked: Mapping[str, Any], headers: Headers) -> Message:
-    told = _length(headers)
+    told = length_of(headers)
     size = told if told is not None else _size(asked.get("bodySize"))
     posted = asked.get("postData")
-    body = _posted(posted, headers) if isinstance(posted, dict) else None
+    body = posted_body(posted, headers) if isinstance(posted, dict) else None
     if body is None:
         return Message(headers, b"", 0) if not size and not isinstance(posted, dict) else Message(headers, None, size)
     if told is not None and told != len(body):  # shown as text, which it was not, or only in part
@@ -174,78 +167,18 @@ def _request(asked: Mapping[str, Any], headers: Headers) -> Message:
     return Message(headers, body, len(body))
 
 
-def _length(headers: Headers) -> int | None:
-    found = next((value for name, value in headers if name.lower() == "content-length"), "")
-    return int(found) if found.isascii() and found.isdigit() and len(found) < 16 else None
-
-
-def _posted(posted: Mapping[str, Any], headers: Headers) -> bytes | None:
-    """What was sent; None if that is not told."""
-    text = posted.get("text")
-    if isinstance(text, str) and (text or not posted.get("params")):
-        base64 = "base64" in (posted.get("_encoding"), posted.get("encoding"))
-        return _unpacked(text) if base64 else encoded(text, _type(headers) or str(posted.get("mimeType")))
-    kind = (_type(headers) or str(posted.get("mimeType"))).partition(";")[0].strip().lower()
-    params = posted.get("params")
-    if kind != _FORM or not isinstance(params, list) or not params:
-        return None
-    pairs = [(one.get("name"), one.get("value")) for one in params if isinstance(one, dict)]
-    return "&".join(f"{_field(name)}={_field(value)}" for name, value in pairs if isinstance(name, str)).encode()
-
-
-def _field(value: Any) -> str:
-    """A field of a form, encoded unless it is: some write fields as they were sent, and some as they were meant."""
-    text = value if isinstance(value, str) else ""
-    return text if re.fullmatch(r"(?:[\w.*+-]|%[0-9A-Fa-f]{2})*", text, re.A) else quote_plus(text, errors="replace")
-
-
-def _type(headers: Headers) -> str:
-    return next((value for name, value in headers if name.lower() == "content-type"), "")
-
-
 def _response(got: Mapping[str, Any], method: str, status: int) -> Message:
     listed = _sent(_headers(got, "response"))
     content = _members(got, "content")
     sent = _size(got.get("bodySize"))
-    body = b"" if method == "HEAD" or status in (204, 304) or status < 200 else _shown_body(content, listed)
+    body = b"" if method == "HEAD" or status in (204, 304) or status < 200 else content_body(content, listed)
     if body is None:
-        return Message(listed, None, sent if sent is not None else _length(listed))
+        return Message(listed, None, sent if sent is not None else length_of(listed))
     coded = any(name.lower() == "content-encoding" for name, _ in listed)
-    if not coded or content.get(CODED) or body.startswith(_MAGIC):
+    if not coded or not body or content.get(CODED) or body.startswith(_MAGIC):
         return Message(listed, body, len(body))
-    length = () if _length(listed) == len(body) else ("content-length",)
-    return Message(_sent(listed, "content-encoding", *length), body, sent or _length(listed) or len(body))
-
-
-def _shown_body(content: Mapping[str, Any], headers: Headers) -> bytes | None:
-    """The body of an answer, without content coding as a rule; None if it is not told, or only in part."""
-    text, size = content.get("text"), content.get("size")
-    if not isinstance(text, str):
-        return b"" if size == 0 else None
-    if content.get("encoding") == "base64":
-        body = _unpacked(text)
-    else:
-        body = encoded(text, _type(headers) or str(content.get("mimeType")))
-    told, saved = _size(size) or 0, content.get("compression")
-    whole = isinstance(saved, int | float) and len(body) == told + saved  # some tell the size as it was sent
-    return body if whole or told <= len(body) + len(b"\xef\xbb\xbf") else None
-
-
-def _unpacked(text: str) -> bytes:
-    try:
-        return b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
-        raise BadEntryError("a body that says it is base64 and is not") from None
-
-
-def encoded(text: str, content_type: str) -> bytes:
-    """A text in the charset that its type names, as it was sent; in UTF-8 if it names none, or the text does not fit."""
-    found = _CHARSET.search(content_type)
-    charset = found[1] if found and _TEXT_CHARSETS.fullmatch(found[1]) else "utf-8"
-    try:
-        return text.encode(charset)
-    except (ValueError, LookupError):
-        return text.encode("utf-8", "replace")
+    length = () if length_of(listed) == len(body) else ("content-length",)
+    return Message(_sent(listed, "content-encoding", *length), body, sent or length_of(listed) or len(body))
 
 
 def _word(value: Any) -> str:

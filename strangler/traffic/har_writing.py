@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from strangler.traffic.entry import Entry, Headers, Message
-from strangler.traffic.har_reading import CODED, NO_HOST, OURS, encoded
+from strangler.traffic.har_bodies import encoded
+from strangler.traffic.har_reading import CODED, NO_HOST, OURS
 
 _PROTOCOL = "HTTP/1.1"
 

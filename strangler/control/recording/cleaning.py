@@ -21,7 +21,7 @@ from strangler.evidence.coding import Undecodable, decode
 from strangler.evidence.documents import document_of
 from strangler.proxy.tape import Taped
 from strangler.traffic.entry import Entry, Message
-from strangler.traffic.har_reading import encoded
+from strangler.traffic.har_bodies import encoded
 
 _LONGEST_HEADER = 64 * 1024
 _ROOM = 64 * 1024  # that a body may grow by tokens, besides twice its size

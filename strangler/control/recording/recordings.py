@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from strangler.control.frames import Head
+from strangler.control.frames import FrameError, Head
 from strangler.control.recording.course import Course
 from strangler.control.recording.order import Order
 from strangler.core.errors import Refusal, StranglerError
@@ -60,8 +60,8 @@ class Recordings:
                     yield b'{"entry":' + entry + b"}\n"
                 yield _line("beat", course.sums())
             yield _line("end", {"why": course.why, **course.sums()})
-        except StranglerError as error:
-            yield _line("error", str(error))
+        except (StranglerError, OSError, FrameError) as error:
+            yield _line("error", str(error) or type(error).__name__)
         finally:
             self._running = None
             closing = asyncio.create_task(self._end(course))  # whoever cancels us must not cancel that

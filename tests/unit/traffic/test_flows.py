@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from strangler.traffic import flows
@@ -16,6 +16,7 @@ from strangler.traffic.netstrings import DEEPEST, MOST_BYTES, NotNetstringError,
 from strangler.traffic.recording import Account
 from tests.unit.traffic.test_har import whole_entries
 
+LAWS = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 SAVED = Path(__file__).parents[2] / "data" / "mitmdump-11.flows"
 """By mitmdump 11.0.2, of three exchanges with a small server and one with none."""
 
@@ -40,6 +41,7 @@ def test_what_mitmdump_saves():
     assert "127.0.0.1" not in coded.client
 
 
+@LAWS
 @given(st.lists(whole_entries(), min_size=1, max_size=3))
 def test_what_is_written_reads_back_as_it_was(entries):
     entries = [entry for entry in entries if entry.method.isalpha()]
@@ -187,11 +189,13 @@ VALUE = st.recursive(
 )
 
 
+@LAWS
 @given(VALUE)
 def test_a_value_reads_back(value):
     assert load(io.BytesIO(dump(value))) == value
 
 
+@LAWS
 @given(VALUE, VALUE, VALUE)
 def test_whatever_stands_in_a_flow_is_read_or_left_out(path, headers, status):
     state = {"type": "http", "request": {"method": b"GET", "path": path, "headers": headers}, "response": {"status_code": status}}
@@ -199,6 +203,7 @@ def test_whatever_stands_in_a_flow_is_read_or_left_out(path, headers, status):
     assert len(found) + account.skipped == 1
 
 
+@LAWS
 @given(st.binary(max_size=200), st.integers(0, 8000))
 def test_whatever_stands_in_a_file_is_read_or_told(junk, at):
     data = SAVED.read_bytes()

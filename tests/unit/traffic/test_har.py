@@ -8,7 +8,7 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from strangler.traffic import har
@@ -298,6 +298,7 @@ def test_a_mark_at_the_beginning_is_passed_over():
     assert len(read(b"\xef\xbb\xbf" + text_of(asked()))[0]) == 1
 
 
+LAWS = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 TOKEN = st.text("abcXYZ09-_", min_size=1, max_size=12)
 VALUE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=30)
 BODY = st.one_of(st.binary(max_size=60), st.text(max_size=40).map(str.encode))
@@ -333,6 +334,7 @@ def whole_entries(draw: st.DrawFn) -> Entry:
     )
 
 
+@LAWS
 @given(st.lists(whole_entries(), min_size=1, max_size=3))
 def test_what_is_written_reads_back_as_it_was(entries):
     file = io.BytesIO()
@@ -360,6 +362,7 @@ JSON = st.recursive(
 NAMES = sorted({*asked(), *asked()["request"], *asked()["response"], "text", "encoding", "name", "value", "postData"})
 
 
+@LAWS
 @given(st.lists(st.tuples(st.sampled_from(["", "request", "response"]), st.sampled_from(NAMES), JSON), max_size=6))
 def test_whatever_stands_in_an_entry_is_read_or_left_out(changes):
     entry = asked()
@@ -369,6 +372,7 @@ def test_whatever_stands_in_an_entry_is_read_or_left_out(changes):
     assert len(found) + account.skipped == 2 or account.cut
 
 
+@LAWS
 @given(st.binary(max_size=300), st.integers(0, 1200))
 def test_whatever_stands_in_a_file_is_read_or_told(junk, at):
     data = text_of(asked())
