@@ -27,6 +27,10 @@ _LINE = re.compile(
     r'"(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}|-|0) (?P<size>\d+|-)(?P<rest>.*)',
     re.S,
 )
+_ENVOY = re.compile(  # its default, and Istio's, which says more behind the flags
+    r'\[(?P<time>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d+) \S+ (?:\S+ \S+ "[^"]*" )?'
+    r'(?P<received>\d+) (?P<sent>\d+) (?P<duration>\d+) \S+ "(?P<client>[^"]*)"(?: "[^"]*"){2} "(?P<host>[^"]*)".*'
+)
 _TIME = re.compile(r"(\d{2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}):(\d{2})((?: [+-]\d{4})?)")
 _REQUEST = re.compile(r"([A-Za-z][A-Za-z-]*) (\S+)(?: HTTP/\d(?:\.\d)?)?")
 _ESCAPE = re.compile(r'\\(?:x([0-9A-Fa-f]{2})|(["\\]))')
@@ -48,7 +52,8 @@ def entries(lines: Iterable[str | bytes], unread: Counter[str] | None = None) ->
         text = (line.decode("utf-8", "replace") if isinstance(line, bytes) else line).strip("\ufeff \t\r\n")
         if not text:
             continue
-        found = from_json(text) if text.startswith("{") else _from_text(text)
+        read = from_json if text.startswith("{") else _from_envoy if text.startswith("[") else _from_text
+        found = read(text)
         if isinstance(found, Entry):
             yield found
         else:
@@ -92,6 +97,29 @@ def _from_text(text: str) -> Entry | bool:
         status=status or None,
         response=Message(size=int(found["size"]) if found["size"].isdigit() else 0),
         client=token(found["client"]),
+    )
+
+
+def _from_envoy(text: str) -> Entry | bool:
+    """The same of a line as Envoy writes it without being told how; its duration is in milliseconds."""
+    found = _ENVOY.fullmatch(text)
+    at = _moment(found["time"]) if found else None
+    if found is None or at is None:
+        return False
+    request = request_line(found["request"])
+    if request is None:
+        return True
+    method, target, host = request
+    return Entry(
+        method,
+        target,
+        host=(host or found["host"]).lower().removeprefix("-"),
+        at=at,
+        duration=int(found["duration"]) / 1000,
+        request=Message(size=int(found["received"])),
+        status=int(found["status"]) or None,
+        response=Message(size=int(found["sent"])),
+        client=token(found["client"].partition(",")[0]),
     )
 
 

@@ -13,15 +13,27 @@ from strangler.traffic.log_client import token
 Line = Mapping[str, Any]
 
 # Dotted names are members of members, as Caddy has them.
-_METHOD = ("method", "request.method", "request_method", "RequestMethod", ":method", "http_method", "verb")
-_TARGET = ("path", "request.uri", "request_uri", "RequestPath", ":path", "x-envoy-original-path", "uri", "url")
-_HOST = ("request.host", "http_host", "host", "RequestHost", "authority", ":authority", "server_name", "vhost")
+_METHOD = ("method", "request.method", "request_method", "RequestMethod", ":method", "http_method", "http.request.method")
+_TARGET = (
+    "path",
+    "request.uri",
+    "request_uri",
+    "RequestPath",
+    ":path",
+    "x-envoy-original-path",
+    "uri",
+    "url.original",
+    "url.path",
+    "url",
+)
+_HOST = ("request.host", "http_host", "host", "RequestHost", "authority", ":authority", "server_name", "vhost", "url.domain")
 _SCHEME = ("scheme", "request.scheme", "RequestScheme")
-_STATUS = ("status", "DownstreamStatus", "response_code", "status_code")
-_SENT = ("bytes_out", "size", "DownstreamContentSize", "bytes_sent", "body_bytes_sent")
+_STATUS = ("status", "DownstreamStatus", "response_code", "status_code", "http.response.status_code")
+_SENT = ("bytes_out", "size", "DownstreamContentSize", "bytes_sent", "body_bytes_sent",
+         "http.response.body.bytes")  # fmt: skip
 _RECEIVED = ("bytes_in", "bytes_read", "RequestContentSize", "bytes_received", "request_length")
 _CLIENT = ("client", "request.client_ip", "request.remote_ip", "ClientHost", "ClientAddr", "remote_addr", "client_ip",
-           "downstream_remote_address", "remote_host", "request.remote_addr")  # fmt: skip
+           "downstream_remote_address", "remote_host", "request.remote_addr", "client.ip", "source.address")  # fmt: skip
 _WHEN = ("time", "ts", "StartUTC", "start_time", "time_iso8601", "@timestamp", "timestamp", "msec", "time_local")
 _TYPE = ("resp_headers.Content-Type", "content_type", "sent_http_content_type")
 _DURATIONS = (  # name, and how many of it are a second
@@ -30,6 +42,7 @@ _DURATIONS = (  # name, and how many of it are a second
     ("Duration", 1e9),
     ("duration_ms", 1e3),
     ("request_time_ms", 1e3),
+    ("event.duration", 1e9),
 )
 _SIDES = ("legacy", "modern")
 
@@ -59,6 +72,7 @@ def from_json(text: str) -> Entry | bool:
         request=Message(size=_size(_first(line, _RECEIVED))),
         status=int(status) if status and 100 <= status <= 599 else None,
         response=Message((("content-type", kind),) if isinstance(kind, str) and kind else (), size=_size(_first(line, _SENT))),
+        failure=_text(line.get("reason")) if not status else "",
         side=side if side in _SIDES else "",
         route=_text(line.get("route")),
         client=token(_text(_first(line, _CLIENT))),
@@ -114,7 +128,7 @@ def _duration(line: Line) -> float | None:
     """Seconds. `duration` alone is in milliseconds where Envoy's names stand beside it, else in seconds, as Caddy has it."""
     named = (*_DURATIONS, ("duration", 1e3 if "response_code" in line or "start_time" in line else 1.0))
     for name, per_second in named:
-        number = _number(line.get(name))
+        number = _number(_first(line, (name,)))
         if number is not None and number >= 0:
             return number / per_second
     return None

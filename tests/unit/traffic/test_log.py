@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from typing import Any
 
 import pytest
 
+from strangler.control.access import AccessLog
 from strangler.traffic.entry import Entry
 from strangler.traffic.log import NO_REQUEST, NOT_A_LINE, entries
+from tests.unit.control.given import EXCHANGE
 
 AT = 1_792_674_000.0  # 22 October 2026, 13:00 UTC
 TIME = "[22/Oct/2026:15:00:00 +0200]"
@@ -74,6 +77,12 @@ JSON: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
          "bytes_sent": 512, "bytes_received": 7, "authority": "shop.example.org", "downstream_remote_address": "10.0.0.1:5000"},
         {"host": "shop.example.org"},
     ),
+    "the common schema of Elastic": (
+        {"@timestamp": "2026-10-22T13:00:00Z", "http": {"request": {"method": "GET"}, "response": {"status_code": 200,
+         "body": {"bytes": 512}}}, "url": {"original": "/a", "domain": "shop.example.org"}, "event": {"duration": 250_000_000},
+         "source": {"address": "10.0.0.1"}, "bytes_received": 7},
+        {"host": "shop.example.org"},
+    ),
 }  # fmt: skip
 
 
@@ -86,6 +95,30 @@ def test_a_line_of_json(name: str) -> None:
     assert entry.at == AT
     assert entry.duration == pytest.approx(0.25)
     assert {key: getattr(entry, key) for key in more} == more
+
+
+@pytest.mark.parametrize("more", ["", 'via_upstream - "-" '])
+def test_a_line_of_envoy_as_it_writes_by_itself(more: str) -> None:
+    figures = f'200 - {more}7 512 250 240 "10.0.0.1, 10.9.9.9" "curl" "cc21" "Shop" "10.0.2.1:80"'
+    entry = only(f'[2026-10-22T13:00:00.000Z] "GET /a?b=1 HTTP/2" {figures}')
+    assert (entry.target, entry.status, entry.host, entry.at) == ("/a?b=1", 200, "shop", AT)
+    assert (entry.request.size, entry.response.size, entry.duration) == (7, 512, 0.25)
+    assert entry.client == only(TEXT["common"][0]).client
+
+
+def test_our_own_log_is_read_as_it_is_written() -> None:
+    reading, writing = os.pipe()
+    log = AccessLog(writing, lambda _, __: None, lambda target: target.partition("?")[0], lambda: AT)
+    log.add(EXCHANGE)
+    log.add(EXCHANGE._replace(status=0, reason="connect", route=""))
+    log.flush()
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        answered, failed = entries(pipe)
+    assert (answered.method, answered.target, answered.status, answered.at) == ("GET", "/shop/1", 200, AT)
+    assert (answered.side, answered.route, answered.duration, answered.response.size) == ("legacy", "shop", 0.003, 200)
+    assert (failed.status, failed.failure, failed.route) == (None, "connect", "")
+    assert answered.client == failed.client != ""
 
 
 def test_a_client_is_the_same_for_all_its_requests_and_its_address_is_not_kept() -> None:
