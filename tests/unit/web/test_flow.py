@@ -40,3 +40,12 @@ def test_a_proxy_that_was_started_anew_counts_from_nothing(tmp_path):
     flow = Flow()
     flow.read(counted(legacy=1000), config.routes, 0.0)
     assert flow.read(counted(legacy=5), config.routes, 5.0)["home"] == Traffic(0.0, 0.0)
+
+
+def test_a_rate_is_of_no_less_than_the_window(tmp_path):
+    _, config = configured(tmp_path)
+    flow = Flow()
+    for now, requests in ((0.0, 0), (WINDOW / 2, 0)):
+        flow.read(counted(legacy=requests), config.routes, now)
+    found = flow.read(counted(legacy=1200), config.routes, WINDOW * 1.2)
+    assert found["home"] == Traffic(1200 / (WINDOW * 1.2), 0.0), "since the newest reading that is a window old, or the oldest"
