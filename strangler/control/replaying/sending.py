@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import sys
 from contextlib import suppress
 from hashlib import blake2b
+from importlib.util import find_spec
 from time import perf_counter
 from typing import Any
 
@@ -19,6 +21,10 @@ from strangler.core.observation import Observation
 # Labels of failures, as the proxy has them.
 CONNECT_FAILED, CONNECT_TIMEOUT, RESPONSE_TIMEOUT = "connect_failed", "connect_timeout", "response_timeout"
 RESET, BAD_RESPONSE, STREAM = "upstream_reset", "bad_response", "stream"
+
+if "sniffio" not in sys.modules and find_spec("sniffio") is None:
+    # httpcore imports it several times for each request, and a search for what is not there takes longer than the request.
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 _LABELS: tuple[tuple[type[Exception], str], ...] = (
     (httpx.ConnectTimeout, CONNECT_TIMEOUT),

@@ -71,6 +71,8 @@ class Bridge:
 
     def answer(self, entry: Entry, answer: Answer) -> Answer:
         """A recorded answer, decoded, with the ids of the upstream; the same one if nothing in it is rewritten."""
+        if not self.ids:
+            return answer
         headers = tuple((name, self._in_header(name, value)) for name, value in answer.headers)
         kind = next((value for name, value in answer.headers if name.lower() == "content-type"), "").partition(";")[0].lower()
         body = self._in_body(kind, answer.body, entry.path)

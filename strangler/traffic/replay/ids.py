@@ -41,6 +41,10 @@ class Ids:
         self.learned: Counter[str] = Counter()
         self.used: Counter[str] = Counter()
 
+    def __bool__(self) -> bool:
+        """Whether any is known."""
+        return bool(self._known)
+
     def learn(self, target: str, body: bytes | None, before: Answer, after: Answer) -> None:
         """Learn from the two answers to one request that changes things.
 
