@@ -162,6 +162,16 @@ async def test_what_cannot_be_is_said_and_changes_nothing(world: World, path: st
     assert world.site.complaints == []
 
 
+async def test_a_sink_that_two_files_have_is_left_to_the_command(world: World) -> None:
+    text = (world.site.folder / "mappings.yaml").read_text()
+    (world.site.folder / "others.yaml").write_text(text.replace("name: lines", "name: others"))
+    world.site.path.write_text(world.site.path.read_text().replace("[mappings.yaml]", "[mappings.yaml, others.yaml]"))
+    world.site.reload()
+    said = await post(world, "/api/outbox/retries", 400, sink="billing", all=True)
+    assert "others.yaml both have a sink 'billing': use the command" in said["error"]["message"]
+    assert await post(world, "/api/data/retries", mapping="lines", all=True) == {"retried": 2}
+
+
 async def test_a_database_that_does_not_answer_is_said(world: World) -> None:
     (world.site.folder / "old.db").write_bytes(b"no database " * 1000)
     said = await post(world, "/api/outbox/retries", 503, sink="billing", all=True)

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from strangler.control import data_document
+from strangler.control.standings import Overview, Proxy
 from strangler.web.answers import Turned
 from strangler.web.api import Lanes
 from strangler.web.desk import Desk
@@ -125,6 +126,14 @@ async def test_while_nothing_happens_it_says_so_only_now_and_then(site: Site, mo
     monkeypatch.setattr(live, "LASTS", 0.1)
     async with listening(site) as page:
         assert await page.rest() == []
+
+
+async def test_the_time_of_day_is_no_change(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter(range(10**6))
+    monkeypatch.setattr(live, "latest", lambda _: Overview(float(next(looks)), Proxy(), ()))
+    monkeypatch.setattr(live, "QUIET", 0.0)
+    async with listening(site) as page:
+        assert [await page.next() for _ in range(5)] == [": nothing new\n\n"] * 5
 
 
 @pytest.mark.parametrize("ends", ["gone", "stopping", "time"])
