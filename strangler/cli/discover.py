@@ -90,10 +90,10 @@ def explore(
     files: tuple[Path, ...], surface: Surface | None, mappings: Path | None, *, quiet: bool = False
 ) -> tuple[Discovery, tuple[Ranked, ...]]:
     """What recordings tell, and in which order to strangle. What could not be read of them goes to standard error."""
-    survey, names = Survey(), _mapping_names(mappings)
+    survey, names = Survey(surface), _mapping_names(mappings)
     for file in files:
         _collect(_STDIN if str(file) == "-" else file, survey, quiet)
-    found = survey.result(_cleaner(), surface)
+    found = survey.result(_cleaner())
     endpoints = touched(found.endpoints, names)
     return found, rank(endpoints, max(0.0, found.last - found.first))
 

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from strangler.core.errors import UsageError
-from strangler.core.template import Template, parse_template
+from strangler.core.template import Literal, Template, parse_template
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 MOST_OPERATIONS = 10_000
@@ -66,6 +66,12 @@ class Surface:
     operations: tuple[Operation, ...]
     bases: tuple[str, ...] = ("",)
     left_out: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> frozenset[str]:
+        """All segments of paths that are no parameters."""
+        parts = (part for one in self.operations for part in one.template.parts)
+        return frozenset(part.text for part in parts if isinstance(part, Literal))
 
     def below(self, base: str) -> tuple[Operation, ...]:
         """The operations with a base path in front."""

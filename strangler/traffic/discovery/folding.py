@@ -11,7 +11,7 @@ from strangler.traffic.discovery.members import alike, tell
 from strangler.traffic.discovery.segment import Shape, is_asset, is_hashed
 from strangler.traffic.discovery.tally import Tally
 from strangler.traffic.discovery.tree import Place, Values, fold_word, merge
-from strangler.traffic.discovery.values import members_of, values_among
+from strangler.traffic.discovery.values import FEW_ALIKE, members_of, values_among
 from strangler.traffic.openapi import Hole, Operation
 
 _FEW_FILES = 3  # assets below one place, from which on they are one endpoint
@@ -48,13 +48,14 @@ def _fold(place: Place, parts: tuple[Part, ...], ahead: list[Ahead]) -> Iterator
         yield Folded(_template((*parts, Rest("rest"))), _all_of(place))
         return
     _gather(place, parts, ahead)
+    behind = _behind(ahead)
     for word, below in place.words.items():
         if not _FOREIGN.fullmatch(word) and word.isprintable():
-            yield from _fold(below, (*parts, Literal(word)), _behind(ahead, word))
+            yield from _fold(below, (*parts, Literal(word)), behind.get(word, []))
     for extension, values in place.values.items():
         constant = _constant(values, extension, ahead)
         if constant:
-            yield from _fold(values.place, (*parts, Literal(constant)), _behind(ahead, constant))
+            yield from _fold(values.place, (*parts, Literal(constant)), behind.get(constant, []))
         else:
             part, further = _parameter(parts, extension, values, ahead)
             yield from _fold(values.place, (*parts, part), further)
@@ -65,9 +66,17 @@ def _gather(place: Place, parts: tuple[Part, ...], ahead: list[Ahead]) -> None:
     kept = {part.text for one in ahead if isinstance(part := _next(one), Literal)}
     chosen = values_among(place.words, kept=kept, outermost=not parts)
     holes = {one.operation.holes[part.name] for one in ahead if isinstance(part := _next(one), Parameter) and not part.regex}
-    chosen |= {word for word in place.words if word and word not in kept and _fills(word, place, holes)}
+    left = [word for word in place.words if word and word not in kept and word not in chosen]
+    holes = {hole for hole in holes if hole.values or not _stand_out(left, place)}
+    chosen |= {word for word in left if _fills(word, place, holes)}
     for word in sorted(chosen):
         fold_word(place, word)
+
+
+def _stand_out(words: Sequence[str], place: Place) -> bool:
+    """Whether a few words stand beside numbers and the like: then they are no values, whatever the document would allow."""
+    values = place.values.get("")
+    return bool(values and len(words) < FEW_ALIKE and values.shapes.total() > values.shapes[Shape.WORD] * 2)
 
 
 def _fills(word: str, place: Place, holes: set[Hole]) -> bool:
@@ -86,9 +95,13 @@ def _next(ahead: Ahead) -> Part | None:
     return ahead.parts[0] if ahead.parts else None
 
 
-def _behind(ahead: list[Ahead], word: str) -> list[Ahead]:
-    """What is still to come behind a word."""
-    return [Ahead(one.parts[1:], one.operation) for one in ahead if _next(one) == Literal(word)]
+def _behind(ahead: list[Ahead]) -> dict[str, list[Ahead]]:
+    """What is still to come behind each word of the document."""
+    found: dict[str, list[Ahead]] = {}
+    for one in ahead:
+        if isinstance(part := _next(one), Literal):
+            found.setdefault(part.text, []).append(Ahead(one.parts[1:], one.operation))
+    return found
 
 
 def _parameter(parts: tuple[Part, ...], extension: str, values: Values, ahead: list[Ahead]) -> tuple[Parameter, list[Ahead]]:

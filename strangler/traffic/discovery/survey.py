@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from strangler.core.match import Predicate
 from strangler.core.match import Tree as Templates
@@ -98,10 +99,16 @@ class _Spot:
 
 
 class Survey:
-    """Collects requests, in bounded memory."""
+    """Collects requests, in bounded memory.
 
-    def __init__(self, most_places: int = MOST_PLACES) -> None:
-        self._seen, self._unsure = Tree(values_among, most_places), Tree(values_among, most_places)
+    Args:
+        surface: what a document says of the application.
+    """
+
+    def __init__(self, surface: Surface | None = None, most_places: int = MOST_PLACES) -> None:
+        self._surface = surface
+        chosen = partial(values_among, kept=surface.words if surface else frozenset())
+        self._seen, self._unsure = Tree(chosen, most_places), Tree(chosen, most_places)
         self._aside: dict[str, _Put] = {}
         self.requests = 0
         self._first, self._last = 0.0, 0.0
@@ -126,8 +133,9 @@ class Survey:
     def _put(self, reason: str, entry: Entry) -> None:
         self._aside.setdefault(reason, _Put()).add(1, [entry.target[:200]])
 
-    def result(self, clean: Clean, surface: Surface | None = None) -> Discovery:
+    def result(self, clean: Clean) -> Discovery:
         """What was found. The survey is used up by it."""
+        surface = self._surface
         base = base_of(self._seen.root, surface) if surface else ""
         operations = surface.below(base) if surface else ()
         found = _joined(fold(self._seen.root, operations))
@@ -198,6 +206,8 @@ def precedence(template: Template) -> tuple[int, ...]:
 def _crowds(endpoints: Iterable[Endpoint]) -> tuple[tuple[str, int], ...]:
     words: dict[str, set[str]] = {}
     for one in endpoints:
+        if one.operation:
+            continue  # the document knows
         segments = one.template.text.split("/")
         for at, part in enumerate(one.template.parts, 1):
             if isinstance(part, Literal):

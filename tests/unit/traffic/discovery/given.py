@@ -22,10 +22,10 @@ def entry(said: str, body: Any = None, **more: Any) -> Entry:
 
 
 def discovered(entries: Iterable[Entry | str], surface: Surface | None = None, **options: Any) -> Discovery:
-    survey = Survey(**options)
+    survey = Survey(surface, **options)
     for each in entries:
         survey.add(entry(each) if isinstance(each, str) else each)
-    return survey.result(lambda target: target, surface)
+    return survey.result(lambda target: target)
 
 
 def names(found: Discovery) -> list[str]:

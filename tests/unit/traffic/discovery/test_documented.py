@@ -47,9 +47,26 @@ def test_a_word_that_is_answered_otherwise_is_undocumented_too() -> None:
     assert names(documented({"/users/{name}": hole("name")}, people)) == ["GET /users/search", "GET /users/{name}"]
 
 
+def test_a_word_beside_numbers_is_undocumented_even_where_any_text_is_allowed() -> None:
+    found = documented({"/orders/{id}": hole("id")}, ["GET /orders/7 200", "GET /orders/8 200", "GET /orders/recent 200"])
+    assert {one.name: one.operation is not None for one in found.endpoints} == {
+        "GET /orders/recent": False,
+        "GET /orders/{id}": True,
+    }
+    listed = documented({"/orders/{id}": hole("id", enum=["7", "recent"])}, ["GET /orders/7 200", "GET /orders/recent 200"])
+    assert names(listed) == ["GET /orders/{id}"]
+
+
 def test_a_word_of_the_document_is_none_of_its_values() -> None:
     found = documented({"/users/{name}": hole("name"), "/users/me": {"get": {}}}, ["GET /users/me 200", "GET /users/anna 200"])
     assert names(found) == ["GET /users/me", "GET /users/{name}"]
+
+
+def test_words_of_the_document_are_never_values_however_many_they_are() -> None:
+    found = documented({f"/api/c{n}": {"get": {}} for n in range(600)}, [f"GET /api/c{n} 200" for n in range(600)])
+    assert len(found.endpoints) == 600
+    assert all(one.operation for one in found.endpoints)
+    assert found.crowds == ()
 
 
 def test_what_nobody_asks_for_is_told() -> None:
