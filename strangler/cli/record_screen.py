@@ -20,9 +20,10 @@ ENDS = {
     "you": "you ended it",
 }
 MISSED = {
-    "queue": "waited too long to be taken",
+    "queue": "found too many waiting for their secrets to be removed: --sample takes a part of all",
+    "late": "still waited for that when it ended",
     "budget": "were more than a worker may hold",
-    "upgrade": "became a tunnel",
+    "upgrade": "became tunnels",
     "unclean": "could not be read, and might have held secrets",
 }
 

@@ -156,6 +156,8 @@ async def run(settings: Settings, pages: Callable[[Control], ASGIApp]) -> None:
             control.state = head
         elif head["do"] == "cutover":
             control.cutovers.take(head, say)
+        elif head["do"] == "taken":
+            control.recordings.hear(head)
         elif head["do"] == "retire":
             control.stopping = server.should_exit = True
             closing = asyncio.create_task(asyncio.to_thread(control.climb.close))  # the successor has a ladder of its own

@@ -300,6 +300,8 @@ class Supervisor:
             self._calls.told(head)
         elif head["is"] == "recording":
             self._crew.tell_record(head["record"])
+        elif head["is"] == "taken":
+            self._crew.tell_control({**head, "do": "taken"})
 
     def _bury(self, number: int) -> None:
         if number:

@@ -62,7 +62,7 @@ class Worker:
         self._courier = Courier(settings["pairs"], incarnation(settings["slot"], settings["life"]))
         self._witness = Witness(region, self._courier)
         self._sampler = Sampler(self._courier)
-        self._taker = Taker(incarnation(settings["slot"], settings["life"]))
+        self._taker = Taker(incarnation(settings["slot"], settings["life"]), line.say)
         self._changes = Changes(board(settings["arena"])[:PLACES])
         self._addresses: list[Address] = []
         self._log: AccessLog | None = None

@@ -7,14 +7,12 @@ text nothing is kept.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Iterator
 
 from strangler.core.document import Content
 from strangler.core.model import Config
 from strangler.core.observation import Headers
 from strangler.core.redact import Redactor
-from strangler.core.redact.echoes import Echoes
 from strangler.core.redact.overall import redactor_of
 from strangler.core.redact.token import mint
 from strangler.evidence.coding import Undecodable, decode
@@ -46,28 +44,30 @@ class Cleaner:
         """The entry of an exchange."""
         redactor = self._redactor_of(taped.route)
         echoes = redactor.begin()
-        entry = Entry(
-            taped.method,
+        asked, got = list(_pairs(taped.request_headers)), list(_pairs(taped.response_headers))
+        kept = {place: value for place, value in enumerate(asked + got) if value[0].lower() in self._keep}
+        shown = [
             redactor.target(taped.target),
+            [[redactor.text(name, 200), redactor.header(name, value, _LONGEST_HEADER)] for name, value in asked + got],
+            _text(asked, taped.request_body, redactor),
+            _text(got, taped.response_body, redactor),
+        ]
+        target, headers, sent, answered = echoes.scrub(shown)  # all at once: making the writings of a secret is dear
+        clean = [kept.get(place, (name, value)) for place, (name, value) in enumerate(headers)]
+        return Entry(
+            taped.method,
+            target,
             taped.host,
             taped.scheme,
             taped.at,
             taped.duration,
-            self._message(taped.request_headers, taped.request_body, taped.request_size, redactor),
+            _message(clean[: len(asked)], sent, taped.request_size),
             taped.status or None,
-            self._message(taped.response_headers, taped.response_body, taped.response_size, redactor)
-            if taped.status
-            else Message(),
+            _message(clean[len(asked) :], answered, taped.response_size) if taped.status else Message(),
             taped.failure,
             taped.side,
             taped.route,
             self._token("client", taped.client),
-        )
-        return replace(
-            entry,
-            target=echoes.scrub(entry.target),
-            request=self._scrubbed(entry.request, echoes),
-            response=self._scrubbed(entry.response, echoes),
         )
 
     def _redactor_of(self, name: str) -> Redactor:
@@ -79,42 +79,30 @@ class Cleaner:
             self._redactors[name] = Redactor(route.redact, self._key, [route.match.path])
         return self._redactors[name]
 
-    def _message(self, headers: Headers, body: bytes | None, size: int, redactor: Redactor) -> Message:
-        listed = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
-        clean = tuple(
-            (redactor.text(name, 200), value if name.lower() in self._keep else redactor.header(name, value, _LONGEST_HEADER))
-            for name, value in listed
-        )
-        if not body:
-            return Message(clean, body, size)
-        kind = next((value for name, value in listed if name.lower() == "content-type"), "")
-        text = _text(body, [value for name, value in headers if name.lower() == b"content-encoding"], kind, redactor)
-        if text is None:
-            return Message(clean, None, size)
-        return Message(clean, text.encode(), size)
 
-    def _scrubbed(self, message: Message, echoes: Echoes) -> Message:
-        """With no secret left that was met elsewhere in the exchange, and headers that say what the body is now."""
-        headers = tuple((name, value if name.lower() in self._keep else echoes.scrub(value)) for name, value in message.headers)
-        if not message.body:
-            return replace(message, headers=headers)
-        body = encoded(echoes.scrub(message.body.decode()), message.first("content-type"))
-        return Message(tuple(_fitting(headers, len(body))), body, len(body))
+def _pairs(headers: Headers) -> Iterator[tuple[str, str]]:
+    return ((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
 
 
-def _text(body: bytes, codings: list[bytes], kind: str, redactor: Redactor) -> str | None:
-    """A body as text without secrets; None if it is none, or cannot be decoded."""
-    plain = decode(body, codings)
+def _text(headers: list[tuple[str, str]], body: bytes | None, redactor: Redactor) -> str | None:
+    """A body as text without secrets; None if it was not kept, is no text, or cannot be decoded."""
+    if not body:
+        return None if body is None else ""
+    plain = decode(body, [value.encode("latin-1") for name, value in headers if name.lower() == "content-encoding"])
     if isinstance(plain, Undecodable):
         return None
-    document = document_of(kind, plain)
+    document = document_of(next((value for name, value in headers if name.lower() == "content-type"), ""), plain)
     if document.content is Content.BYTES:
         return None
     shown = redactor.body(document, 2 * len(plain) + _ROOM)
     return None if shown.cut else shown.text
 
 
-def _fitting(headers: tuple[tuple[str, str], ...], size: int) -> list[tuple[str, str]]:
-    """Headers of a body of so many bytes, without content coding."""
+def _message(headers: list[tuple[str, str]], text: str | None, size: int) -> Message:
+    """With headers that say what the body is now."""
+    if not text:
+        return Message(tuple(headers), None if text is None else b"", size)
+    body = encoded(text, next((value for name, value in headers if name.lower() == "content-type"), ""))
     kept = [(name, value) for name, value in headers if name.lower() != "content-encoding"]
-    return [(name, str(size) if name.lower() == "content-length" else value) for name, value in kept]
+    told = ((name, str(len(body)) if name.lower() == "content-length" else value) for name, value in kept)
+    return Message(tuple(told), body, len(body))

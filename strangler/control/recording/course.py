@@ -31,6 +31,7 @@ BEAT = 1.0  # seconds after which something is said, so that either end notices 
 TICK = 0.1  # seconds between two looks
 PARTING = 3.0  # seconds for what the workers still have when the time is over
 
+_TOO_LATE = ("time", "stopping", "scribe")  # ends after which there is more that belongs to it
 _CHUNK = 256 * 1024
 _MODULE = "strangler.control.recording.scribe"
 
@@ -49,8 +50,9 @@ class Course:
     def __init__(self, order: Order, tell: Callable[[Head], None], stopping: Callable[[], bool]) -> None:
         self.order, self._tell, self._stopping = order, tell, stopping
         self.why = ""
-        self._path = ""
+        self._token, self._path = token_hex(8), ""
         self._missed: dict[str, Counter[str]] = {}
+        self._handed: dict[str, int] = {}
         self._unclean = self._number = self._bytes = 0
         self._links: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
@@ -74,7 +76,7 @@ class Course:
         self.use(config)
         self._path = runtime.takes_of(os.getpid())
         self._server = await asyncio.start_unix_server(self._take, sock=open_private(self._path))
-        self._tell(self.order.head(token_hex(8), self._path))
+        self._tell(self.order.head(self._token, self._path))
         self._until = asyncio.get_running_loop().time() + self.order.seconds
 
     async def entries(self) -> AsyncIterator[list[bytes]]:
@@ -98,10 +100,18 @@ class Course:
         if self._scribe is not None:
             self._scribe[1].write(encode({"do": "serve"}, pickle.dumps(config)))
 
+    def hear(self, head: Head) -> None:
+        """A worker says how many exchanges it hands over, and how many it could not, if that is of this recording."""
+        if head["token"] == self._token:
+            self._missed[head["incarnation"]] = Counter(head["missed"])
+            self._handed[head["incarnation"]] = head["handed"]
+
     def sums(self) -> dict[str, Any]:
         """How many exchanges there are, and how many are missing, by the reason."""
-        missed = sum(self._missed.values(), Counter({"unclean": self._unclean} if self._unclean else {}))
-        return {"exchanges": self._number, "missed": dict(missed)}
+        missed = sum(self._missed.values(), Counter({"unclean": self._unclean}))
+        if self._over and self.why in _TOO_LATE:
+            missed["late"] = sum(self._handed.values()) - self._number - self._unclean
+        return {"exchanges": self._number, "missed": {reason: number for reason, number in missed.items() if number > 0}}
 
     async def close(self) -> None:
         """Workers record no more, and nothing of it is left here."""
@@ -156,20 +166,17 @@ class Course:
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One worker's link, until it ends."""
         self._links.add(writer)
-        frames, name = Frames(), ""
+        frames = Frames()
         try:
             with suppress(FrameError, KeyError, TypeError, ValueError, AttributeError, OSError):
                 while data := await reader.read(_CHUNK):
                     for head, body in frames.feed(data):
-                        name = head["incarnation"] if head["is"] == "hello" else name
-                        await self._hear(name, head, body)
+                        await self._pass_on(head, body)
         finally:
             self._links.discard(writer)
             writer.close()
 
-    async def _hear(self, name: str, head: Head, body: bytes) -> None:
-        if head["is"] == parcel.MISSED:
-            self._missed[name] = Counter({str(reason): int(number) for reason, number in head["missed"].items()})
-        elif head["is"] == parcel.EXCHANGE and self._scribe is not None:
+    async def _pass_on(self, head: Head, body: bytes) -> None:
+        if head["is"] == parcel.EXCHANGE and self._scribe is not None:
             self._scribe[1].write(framed(head_text(head), body))
             await self._scribe[1].drain()

@@ -11,8 +11,8 @@ from strangler.control.frames import FrameError, Head, encode
 from strangler.core.observation import Headers
 from strangler.proxy.tape import Taped
 
-EXCHANGE, MISSED = "exchange", "missed"
-"""Kinds of frames: one exchange, and how many there should have been besides."""
+EXCHANGE = "exchange"
+"""Kind of the frame."""
 
 _NOT_KEPT = -1
 

@@ -42,6 +42,11 @@ class Recordings:
         if self._running is not None:
             self._running.use(config)
 
+    def hear(self, head: Head) -> None:
+        """A worker says what it hands over, and what it misses."""
+        if self._running is not None:
+            self._running.hear(head)
+
     async def close(self) -> None:
         """Wait until all is closed; streams have been told to end."""
         await asyncio.gather(*self._closing, return_exceptions=True)

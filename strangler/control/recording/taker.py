@@ -7,8 +7,9 @@ over what waits, for a moment, and forgets the rest.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
-from strangler.control.frames import Head, encode
+from strangler.control.frames import Head
 from strangler.control.gathering.courier import Courier
 from strangler.control.recording import parcel
 from strangler.proxy.proxy import Proxy
@@ -23,14 +24,16 @@ class Taker:
 
     Args:
         incarnation: of this worker.
+        say: takes what control is to know at once, however much waits.
     """
 
-    def __init__(self, incarnation: str, budget: int = BUDGET) -> None:
-        self._incarnation, self._budget = incarnation, budget
+    def __init__(self, incarnation: str, say: Callable[[Head], None], budget: int = BUDGET) -> None:
+        self._incarnation, self._say, self._budget = incarnation, say, budget
         self._order: Head = {}
         self._courier: Courier | None = None
         self._taping: Taping | None = None
-        self._told: dict[str, int] = {}
+        self._told: Head = {}
+        self._handed = 0
         self._partings: set[asyncio.Task[None]] = set()
 
     def use(self, order: Head, proxy: Proxy) -> None:
@@ -43,12 +46,13 @@ class Taker:
         proxy.taping = self._taping
 
     def tell(self) -> None:
-        """Have control know what is missing, if that is more than before."""
-        if self._courier is None or self._taping is None or self._taping.missed == self._told:
+        """Have control know how many exchanges there are, and how many are missing, if that has changed."""
+        if self._taping is None:
             return
-        missed = dict(self._taping.missed)
-        if self._courier.hand("", encode({"is": parcel.MISSED, "missed": missed})):
-            self._told = missed
+        sums = {"handed": self._handed, "missed": dict(self._taping.missed)}
+        if sums != self._told:
+            self._told = sums
+            self._say({"is": "taken", "token": self._order["token"], "incarnation": self._incarnation, **sums})
 
     async def close(self) -> None:
         """The worker leaves."""
@@ -62,7 +66,11 @@ class Taker:
 
     def _deliver(self, taped: Taped) -> None:
         courier, taping = self._courier, self._taping
-        if courier is not None and taping is not None and not courier.hand("", parcel.seal(taped)):
+        if courier is None or taping is None:
+            return
+        if courier.hand("", parcel.seal(taped)):
+            self._handed += 1
+        else:
             taping.missed["queue"] += 1
 
     def _end(self) -> None:
@@ -72,4 +80,4 @@ class Taker:
             self._partings.add(parting)
             parting.add_done_callback(self._partings.discard)
         self._courier = self._taping = None
-        self._order, self._told = {}, {}
+        self._order, self._told, self._handed = {}, {}, 0

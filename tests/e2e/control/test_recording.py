@@ -143,11 +143,20 @@ async def test_when_control_dies_nobody_records_and_the_next_one_can(served: Ser
         assert await pass_by_until(served, "/shop/2", heard)
 
 
-async def test_it_says_so_when_the_proxy_is_stopped(served: Serving) -> None:
-    async with recording(served) as (_, heard):
-        await pass_by_until(served, "/shop/1", heard)
-        served.process.terminate()
+async def test_when_the_proxy_is_stopped_every_exchange_is_there_or_missed(serving: Serving) -> None:
+    serving.workers = 1
+    serving.write()
+    await serving.start()
+    await serving.until((serving.folder / "admin.token").exists)
+    async with recording(serving, (serving.folder / "admin.token").read_text().strip()) as (_, heard):
+        entry = await pass_by_until(serving, "/shop/1", heard)
+        assert entry["request"]["url"].endswith("/shop/1")
+        for number in range(20):
+            await pass_by(serving, f"/shop/last-{number}")
+        serving.process.terminate()
+        last = 0
         while "end" not in (told := json.loads(await anext(heard.lines))):
-            pass
+            last += "/shop/last-" in told.get("entry", {}).get("request", {}).get("url", "")
         assert told["end"]["why"] == "stopping"
-    assert await served.end() == 0
+        assert last + sum(told["end"]["missed"].values()) == 20
+    assert await serving.end() == 0

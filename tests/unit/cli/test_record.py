@@ -87,7 +87,10 @@ def test_what_comes_is_in_the_file_and_what_is_missing_is_told(admin, folder):
     assert shown.exception is None
     first, *rest = shown.output.splitlines()
     assert first.startswith(f"1 exchange in {folder / 'a.har'} (")
-    assert rest == ["ended: there are as many as you asked for", "missed: 3 waited too long to be taken"]
+    assert rest == [
+        "ended: there are as many as you asked for",
+        "missed: 3 found too many waiting for their secrets to be removed: --sample takes a part of all",
+    ]
     assert [entry.target for entry in read(folder / "a.har")] == ["/a"]
     (authorization, asked), *_ = admin.asked
     assert authorization == f"Bearer {TOKEN}"

@@ -58,6 +58,10 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     await made.close()
 
 
+def said() -> list[Head]:
+    return []
+
+
 def proxy() -> Any:
     return SimpleNamespace(taping=None)
 
@@ -67,7 +71,7 @@ def order(desk: Desk, token: str = "one", **other: Any) -> Head:
 
 
 async def test_what_is_kept_is_handed_over(desk: Desk) -> None:
-    taker, one = Taker("1.1"), proxy()
+    taker, one = Taker("1.1", said().append), proxy()
     taker.use(order(desk), one)
     one.taping.deliver(taped())
     one.taping.deliver(taped(target="/b"))
@@ -80,7 +84,7 @@ async def test_what_is_kept_is_handed_over(desk: Desk) -> None:
 
 
 async def test_the_same_order_again_changes_nothing_and_another_begins_anew(desk: Desk) -> None:
-    taker, one = Taker("1.1"), proxy()
+    taker, one = Taker("1.1", said().append), proxy()
     taker.use(order(desk), one)
     first = one.taping
     taker.use(order(desk), other := proxy())
@@ -92,29 +96,28 @@ async def test_the_same_order_again_changes_nothing_and_another_begins_anew(desk
 
 async def test_what_finds_no_room_is_missed_and_told_once(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "takes")  # nobody there yet
-    taker, one = Taker("1.1", budget=2000), proxy()
+    told = said()
+    taker, one = Taker("1.1", told.append, budget=2000), proxy()
     taker.use(order(desk), one)
     for _ in range(5):
         one.taping.deliver(taped(request_body=b"x" * 1200))
-    assert one.taping.missed == {"queue": 4}
+        taker.tell()
     taker.tell()
+    assert told[-1] == {"is": "taken", "token": "one", "incarnation": "1.1", "handed": 1, "missed": {"queue": 4}}
+    assert len(told) == 5
     await desk.open()
-    await desk.until(lambda: len(desk.heard) >= 2)
-    taker.tell()
-    await desk.until(lambda: bool(desk.of(parcel.MISSED)))
-    taker.tell()
+    await desk.until(lambda: bool(desk.of(parcel.EXCHANGE)))
     await taker.close()
-    assert [head["missed"] for head, _ in desk.of(parcel.MISSED)] == [{"queue": 4}]
     assert len(desk.of(parcel.EXCHANGE)) == 1
     await desk.close()
 
 
-async def test_at_the_end_what_waits_is_handed_over(desk: Desk) -> None:
-    taker, one = Taker("1.1"), proxy()
+async def test_at_the_end_what_waits_is_handed_over_and_what_is_missing_told(desk: Desk) -> None:
+    told = said()
+    taker, one = Taker("1.1", told.append), proxy()
     taker.use(order(desk), one)
     one.taping.deliver(taped())
     one.taping.missed["budget"] += 3
     await taker.close()
-    await desk.until(lambda: bool(desk.of(parcel.MISSED)))
-    assert len(desk.of(parcel.EXCHANGE)) == 1
-    assert desk.of(parcel.MISSED)[0][0]["missed"] == {"budget": 3}
+    await desk.until(lambda: bool(desk.of(parcel.EXCHANGE)))
+    assert [(head["handed"], head["missed"]) for head in told] == [(1, {"budget": 3})]
