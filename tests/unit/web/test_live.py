@@ -14,6 +14,7 @@ from starlette.responses import StreamingResponse
 
 from strangler.control import data_document
 from strangler.control.standings import Overview, Proxy
+from strangler.core.errors import DatabaseError
 from strangler.web.answers import Turned
 from strangler.web.api import Lanes
 from strangler.web.desk import Desk
@@ -134,6 +135,19 @@ async def test_the_time_of_day_is_no_change(site: Site, monkeypatch: pytest.Monk
     monkeypatch.setattr(live, "QUIET", 0.0)
     async with listening(site) as page:
         assert [await page.next() for _ in range(5)] == [": nothing new\n\n"] * 5
+
+
+async def test_what_cannot_be_looked_at_is_a_change_and_no_end(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    trouble: list[Exception] = []
+
+    def look(_: Desk) -> Overview:
+        if trouble:
+            raise trouble[0]
+        return Overview(0.0, Proxy(), ())
+
+    monkeypatch.setattr(live, "latest", look)
+    await after(site, monkeypatch, lambda: trouble.append(DatabaseError("gone")))
+    await after(site, monkeypatch, lambda: trouble.insert(0, Turned(503, "starting", "just starting")))
 
 
 @pytest.mark.parametrize("ends", ["gone", "stopping", "time"])
