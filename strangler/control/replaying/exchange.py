@@ -11,12 +11,14 @@ from strangler.control.replaying.comparing import Comparing
 from strangler.control.replaying.recorded import bytes_of, decoded, encoded, observation_of
 from strangler.control.replaying.sending import Sender
 from strangler.control.replaying.tally import Tally
-from strangler.core.model import Route, Side
+from strangler.core.model import SAFE_METHODS, Route, Side
 from strangler.core.observation import Observation, Pair
 from strangler.traffic.entry import Entry
 from strangler.traffic.replay import tokens
 from strangler.traffic.replay.bridge import Bridge
 from strangler.traffic.replay.plan import Aside
+
+MOST_LEARNED = 2**20  # bytes of an answer from which something is learned
 
 
 @dataclass(slots=True)
@@ -69,6 +71,8 @@ class Exchange:
         if self._control is None and tokens.in_answer(entry.response) and not self._has_key:
             return self._put_aside(Aside("redacted_answer"))
         legs = [leg for leg in (self._candidate, self._control) if leg is not None]
+        if not all(leg.bridge.knows(entry) for leg in legs):
+            return self._put_aside(Aside("not_made"))
         bridged = [leg.bridge.request(entry, _client(entry)) for leg in legs]
         asked = [self._asked(each, route, leg) for each, leg in zip(bridged, legs, strict=True)]
         ready = [each for each in asked if isinstance(each, Asked)]
@@ -80,6 +84,12 @@ class Exchange:
         seen = await asyncio.gather(*sent)
         live = (seen[1], bridged[1]) if len(seen) > 1 else None
         await asyncio.get_running_loop().run_in_executor(self._thread, self._compare, entry, route, seen[0], live)
+
+    def leave(self, entry: Entry) -> None:
+        """An entry is not asked; what it made when it was recorded is not here then."""
+        before = decoded(observation_of(entry, MOST_LEARNED)) if entry.method not in SAFE_METHODS else None
+        if before is not None and self._control is None:
+            self._candidate.bridge.lose(entry, before)
 
     def _put_aside(self, aside: Aside) -> None:
         self._tally.put_aside(aside)
@@ -144,7 +154,11 @@ class Exchange:
     def _learn(self, leg: Leg, entry: Entry, route: Route, recorded: Observation, live: Observation) -> None:
         before = decoded(recorded)
         after = self._comparing.as_client_sees(route, leg.sender.target.side_on(route), live)
-        if before is not None and after is not None and not recorded.digest and not live.digest:
+        if before is None or recorded.digest or live.digest:
+            return
+        if after is None:
+            leg.bridge.lose(entry, before)
+        else:
             leg.bridge.learn(entry, _client(entry), before, after)
 
     def _in_live_words(self, bridge: Bridge, entry: Entry, seen: Observation) -> Observation:

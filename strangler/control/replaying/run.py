@@ -98,6 +98,7 @@ class Run:
         route = self._plan.choose(entry)
         if isinstance(route, Aside):
             self._tally.put_aside(route)
+            self._exchange.leave(entry)
             return
         due = self._settings.pace.due(entry, self._sent)
         self._sent += 1

@@ -69,6 +69,15 @@ class Bridge:
         if entry.method not in SAFE_METHODS:
             self.ids.learn(entry.target, entry.request.body, before, after)
 
+    def lose(self, entry: Entry, before: Answer) -> None:
+        """What a request made when it was recorded, it did not make here."""
+        if entry.method not in SAFE_METHODS:
+            self.ids.lose(entry.target, entry.request.body, before)
+
+    def knows(self, entry: Entry) -> bool:
+        """Whether everything that a request is about is here, as far as that is known."""
+        return not self.ids.names_lost(entry.target, entry.request.body)
+
     def answer(self, entry: Entry, answer: Answer) -> Answer:
         """A recorded answer, decoded, with the ids of the upstream; the same one if nothing in it is rewritten."""
         if not self.ids:

@@ -37,7 +37,8 @@ class Ids:
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str], str] = {}
+        self._known: dict[Named, str] = {}
+        self._lost: set[Named] = set()
         self.learned: Counter[str] = Counter()
         self.used: Counter[str] = Counter()
 
@@ -51,17 +52,32 @@ class Ids:
         Args:
             target, body: of the request, as the first system got it.
         """
-        if before.status >= 400 or after.status >= 400:
+        if before.status >= 400:
             return
         spoken = frozenset(_spoken(target, body))
-        for noun, old, new in (*_in_location(before, after), *_in_body(target, before, after)):
+        found = (*_in_location(before, after), *_in_body(target, before, after)) if after.status < 400 else ()
+        for noun, old, new in found:
             if noun and (noun, old) not in spoken and nouns.alike(old, new):
                 self._keep(noun, old, new)
+        self._lost.update(_given(target, before) - spoken - self._known.keys())
+
+    def lose(self, target: str, body: bytes | None, before: Answer) -> None:
+        """What the first system made in answer to a request, the other did not."""
+        if before.status < 400:
+            lost = _given(target, before) - frozenset(_spoken(target, body))
+            self._lost.update(lost)
+            for each in lost:
+                self._known.pop(each, None)
+
+    def names_lost(self, target: str, body: bytes | None) -> bool:
+        """Whether a request is about something that only the first system made: its id may be another one's here."""
+        return bool(self._lost) and not self._lost.isdisjoint(_spoken(target, body))
 
     def _keep(self, noun: str, old: str, new: str) -> None:
         if old != new and self._known.get((noun, old)) != new:
             self.learned[noun] += 1
         self._known[noun, old] = new
+        self._lost.discard((noun, old))
 
     def target(self, target: str, count: bool = False) -> str:
         """A path and query with the ids of the other system. `count`: as used."""
@@ -189,10 +205,28 @@ def _in_location(before: Answer, after: Answer) -> Iterator[tuple[str, str, str]
 
 
 def _in_body(target: str, before: Answer, after: Answer) -> Iterator[tuple[str, str, str]]:
-    """Noun and both ids, of members that both answers have at the same place."""
+    """Noun and both ids, of members that both answers have at the same place, as far as they are of what was made: whose customer
+    an order is, both systems were told, and where they do not agree on it, that is a difference."""
     ours, theirs = _json(before), _json(after)
+    context = nouns.noun_of_path(target.partition("?")[0])
+    made = {context, *(noun for noun, _ in _located(before))}
     if type(ours) is dict and type(theirs) is dict:
-        yield from _members(ours, theirs, nouns.noun_of_path(target.partition("?")[0]), 0)
+        for noun, old, new in _members(ours, theirs, context, 0):
+            if noun.partition(" ")[0] in made:
+                yield noun, old, new
+
+
+def _located(answer: Answer) -> list[Named]:
+    """The id that a Location leads to, with its noun."""
+    segments = _path_of(_header(answer, "location")).split("/")
+    found = [(nouns.noun_of_segment(one), segment) for one, segment in pairwise(segments) if nouns.shape(segment)]
+    return [pair for pair in found[-1:] if pair[0]]
+
+
+def _given(target: str, before: Answer) -> set[Named]:
+    """The ids that one answer gives to what was made."""
+    found = {(noun, old) for noun, old, _ in _in_body(target, before, before) if noun and nouns.shape(old)}
+    return found | set(_located(before))
 
 
 def _members(ours: dict[str, Any], theirs: dict[str, Any], context: str, depth: int) -> Iterator[tuple[str, str, str]]:
@@ -201,9 +235,7 @@ def _members(ours: dict[str, Any], theirs: dict[str, Any], context: str, depth: 
         if type(value) is not type(other):
             continue
         if type(value) in (str, exact.Number):
-            noun = nouns.noun_of_member(name, context)
-            # Only of what was made itself: a total_number is no id.
-            yield ("" if " " in noun and noun.partition(" ")[0] != context else noun), str(value), str(other)
+            yield nouns.noun_of_member(name, context), str(value), str(other)
         elif type(value) is dict and depth < _DEEPEST:
             inside = context if name.lower() in _WRAPS and not depth else nouns.noun_of_segment(name)
             yield from _members(value, theirs[name], inside, depth + 1)

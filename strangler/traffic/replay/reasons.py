@@ -18,6 +18,7 @@ ASIDE: dict[str, str] = {
     "request_body": "the recording has it without its body",
     "redacted": "a secret of it is not in the recording; --header and --cookie give a live one, --cookie NAME= goes without",
     "redacted_answer": "secrets in its answer were replaced, and the key is not here to do the same with the live answer",
+    "not_made": "it is about something that was made in the recording, and not here",
     "adapt_path": "its path cannot be translated for modern",
     "unreadable": "it could not be read",
     "unsendable": "it is no HTTP that may be sent",

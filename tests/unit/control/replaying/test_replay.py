@@ -218,6 +218,20 @@ def test_a_build_that_answers_with_another_order_is_not_excused(world: World) ->
     assert report.tally.agreed == 2
 
 
+def test_nothing_is_done_to_another_order_where_the_recorded_one_was_not_made(world: World) -> None:
+    """Order 57 of the recording is not this system's order 57, which is somebody else's."""
+    candidate = world.system(lambda got: Say({"error": "closed"}, 409) if got.target == "/orders" else Say({"id": 57}))
+    report = world.replay(recorded(shop(57), *SESSION), candidate, **WRITES)
+    assert [got.target for got in candidate.got] == ["/login", "/orders", "/orders"]
+    assert report.tally.aside["not_made"] == 4
+
+
+def test_what_writes_made_that_were_not_asked_is_not_looked_for(world: World) -> None:
+    report = world.replay(recorded(shop(57), *SESSION), lambda got: Say({"items": [{"id": 57}]}))
+    assert dict(report.tally.aside) == {"method": 3, "not_made": 3}
+    assert report.agree == 1.0
+
+
 @pytest.mark.parametrize(("methods", "yes", "named"), [(("GET", "POST"), 0, "--yes-write"), (("POST",), 1, "twice")])
 def test_writes_are_meant_and_twice_to_legacy(world: World, methods: tuple[str, ...], yes: int, named: str) -> None:
     candidate = world.system(product)

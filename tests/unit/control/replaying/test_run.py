@@ -38,6 +38,9 @@ class Answering:
     def follows(self, entry: Entry) -> str:
         return entry.client
 
+    def leave(self, entry: Entry) -> None:
+        self.log.append(f"left {entry.target}")
+
     async def ask(self, entry: Entry, route: Route) -> None:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)

@@ -102,10 +102,41 @@ def test_nothing_is_learned_from(target: str, body: bytes, before: Answer, after
     assert ids.target("/api/orders/57") == "/api/orders/57"
 
 
+def test_whose_order_it_is_was_not_made_with_it() -> None:
+    ids = Ids()
+    ids.learn("/api/orders", b"", answer({"id": 57, "customer_id": 3}), answer({"id": 912, "customer_id": 8}))
+    assert ids.target("/api/orders/57?customer_id=3") == "/api/orders/912?customer_id=3"
+    assert ids.target("/api/customers/3") == "/api/customers/3"
+    ids.lose("/api/orders/58/pay", b"", answer({"order_id": 57, "customer_id": 3}))
+    assert not ids.names_lost("/api/customers/3", b"")
+
+
+def test_an_order_that_a_checkout_made_is_known_by_its_location() -> None:
+    ids = Ids()
+    before, after = (answer({"order_id": at}, ("location", f"/orders/{at}"), status=201) for at in (57, 912))
+    ids.learn("/checkout", b"", before, after)
+    assert ids.target("/refunds?order_id=57") == "/refunds?order_id=912"
+
+
 def test_what_an_answer_merely_repeats_does_not_change_what_is_known() -> None:
     ids = learned()
     ids.learn("/api/orders/57", b"", answer({"id": 57}), answer({"id": 999}))
     assert ids.target("/api/orders/57") == "/api/orders/912"
+
+
+def test_what_only_the_first_system_made_is_known_to_be_lost_until_it_is_made() -> None:
+    ids = Ids()
+    made = answer({"id": 57}, ("location", "/api/orders/57"), status=201)
+    ids.learn("/api/orders", b"", made, answer({"error": "closed"}, status=409))
+    assert ids.names_lost("/api/orders/57", b"")
+    assert ids.names_lost("/api/refunds", b'{"order_id": 57}')
+    assert not ids.names_lost("/api/products/57", b"")
+    assert not ids.names_lost("/api/orders", b"")
+    ids.learn("/api/orders", b"", made, answer({"id": 912}, status=201))
+    assert not ids.names_lost("/api/orders/57", b"")
+    ids.lose("/api/orders", b"", made)
+    assert ids.names_lost("/api/orders/57", b"")
+    assert ids.target("/api/orders/57") == "/api/orders/57"
 
 
 def test_a_number_that_is_given_out_again_is_the_newest() -> None:
