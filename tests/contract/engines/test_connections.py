@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 import h2.errors
 import pytest
 
+from strangler.core.model import Limits
+from strangler.core.units import Seconds
 from tests.e2e.proxy.conftest import Open, Scene
 from tests.e2e.proxy.ledger import serve
 from tests.e2e.proxy.wire import dial, eventually, request, response
@@ -17,7 +19,7 @@ from .speaking import BrokenOff, Http2
 
 @pytest.fixture
 async def scene(opened: Open) -> Scene:
-    found: Scene = await opened(engine="mitmproxy")
+    found: Scene = await opened(engine="mitmproxy", limits=Limits(header_timeout=Seconds(600)))
     return found
 
 

@@ -1,4 +1,4 @@
-"""`strangler serve` with both engines in one file: workers of their own, one table, one life; with two kinds of HTTP/2 clients."""
+"""`strangler serve` with both engines in one file: workers of their own, one table, one life; and HTTP/2 clients of two kinds."""
 
 from __future__ import annotations
 
