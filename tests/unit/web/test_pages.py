@@ -76,6 +76,13 @@ async def test_the_first_page_has_the_answer_then_what_needs_attention_then_ever
     assert "✗ fail search" in text
 
 
+async def test_what_is_at_modern_or_retired_is_counted_as_there(site: Site) -> None:
+    stages = ("modern", "retired", "shadow")
+    site.path.write_text(HEAD + "routes:\n" + "".join(f"  - {{name: {s}, match: {{path: /{s}}}, stage: {s}}}\n" for s in stages))
+    site.reload()
+    assert "2 of 3 routes on modern" in (await page(site, "/")).text
+
+
 async def test_a_route_shows_the_guard_condition_by_condition_and_its_causes_most_first(stored: Site) -> None:
     found = await page(stored, "/routes/read-order")
     text = found.text
