@@ -149,6 +149,7 @@ def test_the_samples_know_nothing_of_strangler():
         ("mitmproxy", {"strangler.engines.mitm", "strangler.traffic.flows"}),
         ("h2", {"strangler.engines.mitm"}),
         ("hyperframe", {"strangler.engines.mitm"}),
+        ("cryptography", {"strangler.engines.authority"}),
         ("ijson", {"strangler.traffic.listed"}),
         ("lxml", {"strangler.evidence.trees"}),
         ("brotli", {"strangler.evidence.coding"}),
