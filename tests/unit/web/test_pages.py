@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,9 @@ from strangler.control import data_document
 from strangler.control.accepting import WAYS
 from strangler.control.cutover.order import Done, Effect, Order
 from strangler.control.flipping.spool import Spool
+from strangler.store.store import Store
 from strangler.web.endpoints import ENDPOINTS
+from strangler.web.pages.difference import curl
 from strangler.web.pages.pages import PAGES
 from strangler.web.pages.rendering import POLICY, told
 from tests.unit.cli.stored import HEAD, answer, batch_of, configured, pair, record
@@ -114,6 +119,25 @@ async def test_a_difference_stands_side_by_side_with_what_differs_marked(stored:
     assert "curl -i -X GET -H 'accept: */*' http://127.0.0.1:8080/api/orders/70" in found.text
     assert "… 4 equal lines" in found.text
     assert "… 4 equal lines" not in (await page(stored, f"/diffs/{cause['example']}?whole=yes")).text
+
+
+async def test_the_command_for_curl_sends_the_body_and_leaves_to_curl_what_it_writes_itself(stored: Site) -> None:
+    cause, config = await ids(stored), stored.control.config
+    assert config is not None
+    with closing(Store.open(config.store, config.folder, read_only=True)) as store:
+        example = store.example(cause["example"]).example
+    headers = [["host", "shop"], ["Content-Length", "9"], ["x-a", "it's"]]
+    sent = curl(replace(example, method="POST", request={"headers": headers, "body": '{"a": 1}'}), config)
+    assert shlex.split(sent)[:8] == ["curl", "-i", "-X", "POST", "-H", "x-a: it's", "--data-binary", '{"a": 1}']
+
+
+async def test_older_events_are_counted_and_a_link_away(site: Site) -> None:
+    for _ in range(2):
+        await site.post("/api/holds", route="home")
+        await site.post("/api/resumes", route="home")
+    found = await page(site, "/journal?limit=1&route=home")
+    assert "3 older events" in found.text
+    assert "?limit=10000&route=home" in {link["href"] for link in found.named("a")}
 
 
 async def test_a_cause_has_its_examples_and_the_ways_to_accept_it(stored: Site) -> None:
