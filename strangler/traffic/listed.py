@@ -44,6 +44,7 @@ def items(file: BinaryIO, path: tuple[str, ...], version: tuple[str, ...] = ()) 
 
 
 def _walk(events: Iterator[tuple[str, Any]], path: tuple[str, ...], version: tuple[str, ...], source: _Source) -> Iterator[Any]:
+    found = False
     places: list[str] = []  # the member that is being read, of each container that is open; "" in a list
     for event, value in events:
         if event == "map_key":
@@ -55,10 +56,13 @@ def _walk(events: Iterator[tuple[str, Any]], path: tuple[str, ...], version: tup
                 yield _item(event, value, events)
                 source.forget()
             elif event in _OPENS:
+                found = found or (event == "start_array" and tuple(places) == path)
                 _refuse_depth(places)
                 places.append("")
             elif version and event == "string" and tuple(places) == version:
                 yield (value,)
+    if not found:
+        raise NotJsonError(f"it has no {'.'.join(path)}")
 
 
 def _refuse_depth(places: list[str]) -> None:

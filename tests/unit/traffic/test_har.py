@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 from base64 import b64encode
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from hypothesis import strategies as st
 from strangler.traffic import har
 from strangler.traffic.entry import Entry, Message
 from strangler.traffic.recording import Account
+
+DATA = Path(__file__).parents[2] / "data"
 
 
 def asked(**request: Any) -> dict[str, Any]:
@@ -294,6 +298,36 @@ def test_one_text_larger_than_memory_ends_the_reading():
     assert account.cut == "one of its parts is larger than 64 MiB"
 
 
+def test_of_a_file_without_end_only_what_is_asked_for_is_read():
+    class Endless(io.RawIOBase):
+        given = 0
+
+        def read(self, most: int = -1) -> bytes:
+            start = b'{"log":{"entries":[' if most and not self.given else b""
+            data = start + (json.dumps(asked()).encode() + b",") * (most // 1000)
+            self.given += len(data)
+            return data
+
+    file = Endless()
+    found = list(islice(har.read(file, Account()), 1000))  # type: ignore[arg-type]
+    assert len(found) == 1000
+    assert file.given < 4 * 2**20
+
+
+def test_what_mitmdump_exports():
+    """Written by mitmdump 11.0.2 from the flows beside it."""
+    (coded, image, form, nowhere), account = read((DATA / "mitmdump-11.har").read_bytes())
+    assert account == Account()
+    assert (coded.method, coded.target, coded.host, coded.status) == ("GET", "/gz/1?x=a%20b", "127.0.0.1:9333", 200)
+    assert (coded.response.body, coded.response.size) == (b'{"no": 7}', 29)
+    assert coded.response.all("content-encoding") == []
+    assert coded.response.all("set-cookie") == ["a=1; Path=/", "b=2"]
+    assert coded.request.first("cookie") == "sid=s3cr3t"
+    assert image.response.body == b"\xff\x00bin"
+    assert (form.request.body, form.status) == (b"a=1&b=2", 201)
+    assert (nowhere.status, nowhere.response) == (None, Message())
+
+
 def test_a_mark_at_the_beginning_is_passed_over():
     assert len(read(b"\xef\xbb\xbf" + text_of(asked()))[0]) == 1
 
@@ -377,4 +411,4 @@ def test_whatever_stands_in_an_entry_is_read_or_left_out(changes):
 def test_whatever_stands_in_a_file_is_read_or_told(junk, at):
     data = text_of(asked())
     found, account = read(data[:at] + junk + data[at:])
-    assert len(found) + account.skipped == 1 or account.cut
+    assert len(found) + account.skipped >= 1 or account.cut

@@ -60,7 +60,8 @@ def test_a_file_that_cannot_be_opened_says_so(tmp_path):
         ('{"log": {"version": "1.2", "entries": []}}', "no exchange in it that can be used (HAR; it is empty)"),
         ('{"log": {"version": "1.2", "entries": [', "no exchange in it that can be used (HAR; it ends too early)"),
         ('{"log": {"entries": [1, 2]}}', "no exchange in it that can be used (HAR; 2 left out: entry 1: not an object)"),
-        ('{\n"openapi": "3.1.0"}', "no exchange in it that can be used (HAR; it is empty)"),
+        ('{\n"openapi": "3.1.0"}', "no exchange in it that can be used (HAR; it has no log.entries)"),
+        ('{"log": {"entries": {}}}', "no exchange in it that can be used (HAR; it has no log.entries)"),
     ],
 )
 def test_a_har_in_which_nothing_is_left_is_refused(tmp_path, text, why):
