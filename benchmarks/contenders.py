@@ -66,12 +66,12 @@ def fixed_upstream(nginx: str | None, folder: Path, body: bytes = BODY) -> Conte
     return Contender("nginx", nginx_command(nginx, folder, port, location, ""), port, "/", version_said(nginx, "-v"))
 
 
-def strangler(name: str, folder: Path, upstream: int, routes: int, log: Path | None = None) -> Contender:
+def strangler(name: str, folder: Path, upstream: int, routes: int, log: Path | None = None, engine: str = "native") -> Contender:
     """This proxy, one worker, with so many routes of distinct paths."""
     port = free_port()
     config = {
         "version": 1,
-        "listen": [{"address": f"127.0.0.1:{port}"}],
+        "listen": [{"address": f"127.0.0.1:{port}", "engine": engine}],
         "admin": {"address": "127.0.0.1:0"},
         "workers": 1,
         "log": {"access": str(log or "off")},
