@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from strangler.core import exact
@@ -158,6 +158,7 @@ def test_what_was_used_is_counted_by_what_it_is() -> None:
     assert (dict(ids.learned), dict(ids.used)) == ({"order": 1}, {"order": 1})
 
 
+ON_A_BUSY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SEGMENTS = st.text("abcdefghijklmnopqrstuvwxyz0123456789-._%", min_size=1, max_size=8)
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers(0, 99) | st.text(max_size=5),
@@ -168,18 +169,21 @@ DOCUMENTS = st.recursive(
 )
 
 
+@ON_A_BUSY_MACHINE
 @given(st.lists(SEGMENTS, min_size=1, max_size=5), st.text("abc=&157", max_size=12))
 def test_without_anything_learned_every_target_stays(segments: list[str], query: str) -> None:
     target = "/" + "/".join(segments) + (f"?{query}" if query else "")
     assert Ids().target(target) == target
 
 
+@ON_A_BUSY_MACHINE
 @given(st.lists(SEGMENTS.filter(lambda text: text != "57"), min_size=1, max_size=5))
 def test_a_target_without_the_id_stays_whatever_it_is(segments: list[str]) -> None:
     target = "/" + "/".join(segments)
     assert learned().target(target) == target
 
 
+@ON_A_BUSY_MACHINE
 @given(DOCUMENTS, st.sampled_from(["/api/orders", "/api/orders/57", "/api/customers/57", "/"]))
 def test_only_values_that_are_the_id_ever_change(document: Any, path: str) -> None:
     """Putting the recorded id back in the place of the live one gives the document that was there."""
@@ -188,6 +192,7 @@ def test_only_values_that_are_the_id_ever_change(document: Any, path: str) -> No
     assert json.loads(exact.render(found).replace(b"912", b"57")) == json.loads(exact.render(source).replace(b"912", b"57"))
 
 
+@ON_A_BUSY_MACHINE
 @given(DOCUMENTS)
 def test_ids_of_another_kind_never_change_a_document(document: Any) -> None:
     ids = Ids()
