@@ -44,15 +44,9 @@ class Curled(Transfer):
 
     @contextmanager
     def _curl(self, port: int) -> Iterator[subprocess.Popen[bytes]]:
-        url = f"http://127.0.0.1:{port}/"
-        options = [
-            "--silent",
-            "--show-error",
-            "--fail",
-            "--http2-prior-knowledge",
-            *(["--upload-file", "-"] if self.upload else []),
-        ]
-        with subprocess.Popen(["curl", *options, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        command = ["curl", "--silent", "--show-error", "--fail", "--http2-prior-knowledge", f"http://127.0.0.1:{port}/"]
+        command += ["--upload-file", "-"] if self.upload else []
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             yield process
 
 
@@ -75,7 +69,7 @@ def run(size: int) -> list[Outcome]:
 @click.command()
 @click.option("--mib", type=click.IntRange(64, 16_384), default=1024, show_default=True, help="Size of each body.")
 def main(mib: int) -> None:
-    """Send large bodies over HTTP/2. Exit code 3 if the worker's memory grows too much, a sender is not slowed, or bytes differ."""
+    """Send large bodies over HTTP/2. Exit code 3 if the worker needs too much memory, a sender is not slowed, or bytes differ."""
     click.echo(f"{mib} MiB each; peak of the worker's resident memory over that at rest, at most {ALLOWED_MIB:g} MiB:")
     sys.exit(0 if all(outcome.good for outcome in run(mib * _MIB)) else 3)
 
