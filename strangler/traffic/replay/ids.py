@@ -116,7 +116,8 @@ class Ids:
         except ValueError:
             return url
         origin = f"{parts.scheme}://{parts.netloc}" if parts.scheme else f"//{parts.netloc}" if parts.netloc else ""
-        return origin + self.target(url[len(origin) :], count) if url.startswith(origin) else url
+        made = origin + self.target(url[len(origin) :], count) if url.startswith(origin) else url
+        return url if made == url else made
 
     def links(self, page: str) -> str:
         """A page whose links lead to the ids of the other system."""

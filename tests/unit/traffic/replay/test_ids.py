@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from strangler.core import exact
@@ -193,6 +193,7 @@ def test_only_values_that_are_the_id_ever_change(document: Any, path: str) -> No
 
 
 @ON_A_BUSY_MACHINE
+@example({"link": "/"})
 @given(DOCUMENTS)
 def test_ids_of_another_kind_never_change_a_document(document: Any) -> None:
     ids = Ids()
