@@ -66,7 +66,7 @@ def test_columns_that_are_kept_are_no_reason_to_write():
     assert decide(WANTED, STANDING, parts=UPSERTS, kept={(3,): frozenset({0})}).unchanged == 2
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(before=ROWS, after=ROWS, size=st.integers(1, 4))
 def test_applying_all_keys_leaves_no_drift_and_applying_again_changes_nothing(world, before, after, size):
     columns = "(a INTEGER, b TEXT, t TEXT, f, n INTEGER, gone INTEGER NOT NULL, PRIMARY KEY (a, b));"

@@ -273,7 +273,7 @@ def test_progress_tells_speed_and_what_is_left(numbered):
 CHUNKED = st.dictionaries(st.tuples(st.integers(-2, 3), st.text("aA'é🚲 ", max_size=2)), st.text(max_size=2), max_size=9)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(old=CHUNKED, new=CHUNKED, size=st.integers(1, 4), crashes=st.lists(st.integers(1, 4), max_size=3))
 def test_however_often_it_is_cut_off_both_sides_are_equal_in_the_end(world, old, new, size, crashes):
     """Composite keys of numbers and text, in any order; extra rows anywhere."""

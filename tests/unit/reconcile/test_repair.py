@@ -299,7 +299,7 @@ def test_a_repair_that_is_cut_off_goes_on_and_all_of_it_can_be_undone(drifted, m
 SOME = st.dictionaries(st.integers(0, 6), st.none() | st.text("aA é\U0001f6b2", max_size=2), max_size=7)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(old=SOME, new=SOME)
 def test_a_repair_leaves_no_drift_and_its_undo_leaves_what_was(numbered, old, new):
     numbered.old("DELETE FROM thing WHERE 1 = 1")
