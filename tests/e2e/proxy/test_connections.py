@@ -308,8 +308,8 @@ async def test_an_address_in_use_is_one_clear_line(scene: Scene) -> None:
         await start(scene.proxy.routing.table, listeners=[Listener(Address("127.0.0.1", 0)), taken])
 
 
-async def test_what_is_not_there_yet_is_refused() -> None:
-    with pytest.raises(UsageError, match="is not there yet"):
+async def test_an_engine_that_nobody_has_brought_is_refused() -> None:
+    with pytest.raises(UsageError, match="nothing here speaks what engine mitmproxy does"):
         await start(Table(config(1, 1)), listeners=[Listener(engine="mitmproxy")])
 
 
