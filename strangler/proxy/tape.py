@@ -85,7 +85,7 @@ class Taping:
         self.held = 0
 
     def take(self, decision: Forward, inbound: Inbound) -> Tape | None:
-        """A request goes to an upstream: what is to be told of it, if it is one to be recorded. ``OPTIONS *`` asks for nothing."""
+        """A request goes to an upstream: what is kept of it, if it is one to be recorded. ``OPTIONS *`` asks for nothing."""
         route = decision.route.name if decision.route is not None else ""
         if (self._routes is not None and route not in self._routes) or not inbound.target.startswith(b"/"):
             return None
