@@ -16,11 +16,12 @@ from rich.text import Text
 
 from strangler.cli.admin_api import lines
 from strangler.cli.options import config_option, environment, json_option
+from strangler.cli.record_live import Unsaved, line_of
 from strangler.cli.record_screen import Told, progress, summary
 from strangler.cli.terminal import clean, console
 from strangler.config.load import load
 from strangler.control.recording.order import headers_of, routes_of
-from strangler.core.errors import Refusal, StranglerError, UnreachableError
+from strangler.core.errors import Refusal, StranglerError, UnreachableError, UsageError
 from strangler.core.units import parse_duration, parse_percent, parse_size
 from strangler.traffic.har_reading import entry_of
 from strangler.traffic.saving import Saving
@@ -41,9 +42,8 @@ def _unit(context: click.Context, parameter: click.Parameter, value: str | None)
 
 @click.command("record")
 @click.argument("routes", nargs=-1, metavar="[ROUTE|@GROUP]…")
-@click.option(
-    "-o", "--output", "output", type=click.Path(path_type=Path), required=True, help="FILE.har, or FILE.flows for mitmproxy."
-)
+@click.option("-o", "--output", "output", type=click.Path(path_type=Path), help="FILE.har, or FILE.flows for mitmproxy.")
+@click.option("--live", is_flag=True, help="Show a line for each exchange as it passes, with a file or without.")
 @click.option("--sample", metavar="P", callback=_unit, help="Record a part of the requests: 5%, say. All if not given.")
 @click.option("--for", "seconds", metavar="T", default="10m", show_default=True, callback=_unit, help="End after this time.")
 @click.option("--size", metavar="S", default="100MiB", show_default=True, callback=_unit, help="End when it is this large.")
@@ -56,7 +56,8 @@ def _unit(context: click.Context, parameter: click.Parameter, value: str | None)
 @json_option
 def command(
     routes: Sequence[str],
-    output: Path,
+    output: Path | None,
+    live: bool,
     sample: str | None,
     seconds: str,
     size: str,
@@ -77,7 +78,12 @@ def command(
     \b
     strangler record -o monday.har --for 10m
     strangler record @orders --sample 5% --count 1000 -o orders.har
+    strangler record read-order --live
     """
+    if output is None and not live:
+        raise UsageError("say where to: -o FILE.har, or --live to look on")
+    if live and as_json:
+        raise UsageError("--live shows lines and --json prints one document: take one of them")
     config = load(path, environment())
     routes_of(config, routes)
     headers_of(keep)
@@ -85,14 +91,13 @@ def command(
     asked |= {"sample": sample} if sample else {}
     asked |= {"count": str(count)} if count else {}
     if keep:
-        click.echo(
-            f"strangler: {', '.join(keep)} will stand in {clean(str(output))} AS IT IS: whoever has the file can use it", err=True
-        )
-    saving, told = Saving(output), Told(time.monotonic(), parse_duration(seconds))
+        where = "be shown" if output is None else f"stand in {clean(str(output))}"
+        click.echo(f"strangler: {', '.join(keep)} will {where} AS IT IS: whoever has that can use it", err=True)
+    saving, told = Unsaved() if output is None else Saving(output), Told(time.monotonic(), parse_duration(seconds))
     failure: StranglerError | None = None
     try:
         with _signals_heeded() as ending, lines(config, "/api/recordings", asked) as found:
-            _follow(found, saving, told, ending)
+            _follow(found, saving, told, ending, live)
     except KeyboardInterrupt:
         told.why = "you"
     except StranglerError as error:
@@ -101,14 +106,17 @@ def command(
     _say(told, saving, failure, as_json)
 
 
-def _follow(found: Iterator[dict[str, Any]], saving: Saving, told: Told, ending: list[int]) -> None:
-    """Write what comes, until the end. Raises StranglerError."""
+def _follow(found: Iterator[dict[str, Any]], saving: Saving | Unsaved, told: Told, ending: list[int], shown: bool) -> None:
+    """Write what comes, until the end, and show it if that is wanted. Raises StranglerError."""
     terminal = console()
     flushed = time.monotonic()
     with Live(Text(), console=terminal, auto_refresh=False, transient=True) as live:
         for line in found:
             if "entry" in line:
-                saving.add(entry_of(line["entry"]))
+                entry = entry_of(line["entry"])
+                saving.add(entry)
+                if shown:
+                    terminal.print(line_of(entry), soft_wrap=True)
             elif "error" in line:
                 raise Refusal(clean(str(line["error"])))
             else:
@@ -143,7 +151,7 @@ def _signals_heeded() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _say(told: Told, saving: Saving, failure: StranglerError | None, as_json: bool) -> None:
+def _say(told: Told, saving: Saving | Unsaved, failure: StranglerError | None, as_json: bool) -> None:
     if failure is not None and not (saving.number and isinstance(failure, UnreachableError)):
         raise failure
     if as_json:
@@ -152,6 +160,7 @@ def _say(told: Told, saving: Saving, failure: StranglerError | None, as_json: bo
         for line in summary(told, saving, time.monotonic()):
             click.echo(line)
     if failure is not None:
-        raise UnreachableError(f"{failure}: {saving.path} has what came until then")
+        raise UnreachableError(f"{failure}: {saving.path} has what came until then" if saving.path else str(failure))
     if not saving.number:
-        raise Refusal(f"nothing was recorded: no such request came by; {saving.path} is not made")
+        made = f"; {saving.path} is not made" if saving.path else ""
+        raise Refusal(f"nothing was recorded: no such request came by{made}")

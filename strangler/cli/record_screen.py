@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
+from strangler.cli.record_live import Unsaved
 from strangler.cli.terminal import clean, count
 from strangler.traffic.saving import Saving
 
@@ -49,10 +50,10 @@ class Told:
         self.missed = {str(reason): int(number) for reason, number in sums.get("missed", {}).items()}
         self.why = str(line["end"]["why"]) if "end" in line else ""
 
-    def plain(self, saving: Saving) -> dict[str, Any]:
+    def plain(self, saving: Saving | Unsaved) -> dict[str, Any]:
         """For --json."""
         return {
-            "file": str(saving.path) if saving.number else None,
+            "file": str(saving.path) if saving.path and saving.number else None,
             "exchanges": saving.number,
             "bytes": saving.size if saving.number else 0,
             "missed": dict(self.missed),
@@ -60,7 +61,7 @@ class Told:
         }
 
 
-def progress(told: Told, saving: Saving, now: float) -> Text:
+def progress(told: Told, saving: Saving | Unsaved, now: float) -> Text:
     """One line."""
     left = max(told.seconds - (now - told.begun), 0.0)
     missed = sum(told.missed.values())
@@ -69,10 +70,10 @@ def progress(told: Told, saving: Saving, now: float) -> Text:
     return Text(f"{text}, {int(left // 60)}:{int(left % 60):02} left; Ctrl-C ends it")
 
 
-def summary(told: Told, saving: Saving, now: float) -> Iterator[str]:
+def summary(told: Told, saving: Saving | Unsaved, now: float) -> Iterator[str]:
     """What there is, why there is no more, and what is missing."""
-    where = clean(str(saving.path))
-    yield f"{count(saving.number, 'exchange')} in {where} ({_size(saving.size)}, {now - told.begun:.0f} s)"
+    where = f" in {clean(str(saving.path))}" if saving.path else ""
+    yield f"{count(saving.number, 'exchange')}{where} ({_size(saving.size)}, {now - told.begun:.0f} s)"
     if told.why:
         yield f"ended: {ENDS.get(told.why, clean(told.why))}"
     for reason, number in sorted(told.missed.items()):

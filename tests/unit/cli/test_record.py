@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from strangler.cli.main import cli
 from strangler.core.errors import Refusal, UnreachableError, UsageError
-from strangler.traffic.entry import Entry
+from strangler.traffic.entry import Entry, Message
 from strangler.traffic.har_writing import plain
 from strangler.traffic.reading import read
 
@@ -119,6 +119,32 @@ def test_as_json(admin, folder):
     }
 
 
+PASSING = [
+    Entry("GET", "/orders/57?q=a", status=200, side="modern", route="read-order", duration=0.0124, response=Message(size=1234)),
+    Entry("POST", "/x\x1b]0;owned\x07", status=503),
+    Entry("GET", "/gone", failure="refused", side="legacy"),
+]
+
+
+def test_whoever_looks_on_sees_a_line_for_each_exchange_and_needs_no_file(admin, folder):
+    admin.lines = [BEAT, *({"entry": plain(entry)} for entry in PASSING), END]
+    shown = run(folder, "read-order", "--live")
+    assert shown.exception is None
+    first, second, third, summary, *_ = shown.output.splitlines()
+    assert first.partition("  ")[2] == "GET /orders/57?q=a  200  modern by read-order  12 ms  1,234 bytes"
+    assert second.endswith("  503")
+    assert "\x1b" not in second
+    assert third.partition("  ")[2] == "GET /gone  refused  legacy"
+    assert summary.startswith("3 exchanges (")
+    assert {each.name for each in folder.iterdir()} == {"routes.yaml", "admin.token"}
+
+
+def test_looking_on_and_keeping_go_together(admin, folder):
+    admin.lines = [ENTRY, END]
+    assert "GET /a  200" in run(folder, "--live", "-o", str(folder / "a.har")).output
+    assert [entry.target for entry in read(folder / "a.har")] == ["/a"]
+
+
 def test_secrets_that_are_kept_are_said_aloud(admin, folder):
     admin.lines = [ENTRY, END]
     shown = run(folder, "--keep", "header:cookie", "--keep", "header:x-a", "-o", str(folder / "a.har"))
@@ -179,7 +205,8 @@ def test_nobody_there(folder):
         (["-o", "a.har", "--sample", "2"], "2"),
         (["-o", "a.har", "--keep", "cookie"], "write header:NAME"),
         (["-o", "a.har", "nosuch"], "there is no route or group 'nosuch'"),
-        ([], "output"),
+        ([], "say where to: -o FILE.har, or --live"),
+        (["--live", "--json"], "take one of them"),
     ],
 )
 def test_what_is_written_wrong_is_told_before_anybody_is_asked(admin, folder, monkeypatch, arguments, says):
