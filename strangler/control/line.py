@@ -31,7 +31,9 @@ class Line(asyncio.Protocol):
         return await self._heard.get()
 
     def say(self, head: Head) -> None:
-        self._transport.write(encode(head))
+        """Unless it has left: what comes round on a timer may come once more."""
+        if not self._leaving:
+            self._transport.write(encode(head))
 
     async def leave(self) -> None:
         """Say no more: the process is about to end."""
