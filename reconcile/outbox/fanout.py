@@ -131,18 +131,29 @@ class Fanout:
         through = cursors[ALL]
         for route in self._outbox.sinks:
             if route.name not in cursors:
-                cursors[route.name] = self._begin(connection, route, through)
+                begins = self._begin(connection, route, through)
+                if begins is None:
+                    return Spread(busy=True)
+                cursors[route.name] = begins
         taken = self._take(connection, through)
         taken += self._take_emitted(connection, through + taken)
         made, advanced = self._deliver_all(connection, cursors, through + taken)
         self._advance(connection, {**advanced, **({ALL: through + taken} if taken else {})})
         return Spread(taken, made)
 
-    def _begin(self, connection: Connection, route: Route, through: int) -> int:
-        """Note a sink that is new, and where it begins: with what was not taken over yet, or with something that is kept."""
+    def _begin(self, connection: Connection, route: Route, through: int) -> int | None:
+        """Note a sink that is new, and where it begins: with what was not taken over yet, or with something that is kept.
+
+        None if another relay has noted it just now.
+        """
         start = through if route.start == "now" else self._first(connection, route.start, through)
-        connection.execute(insert(FANOUT).values(name=route.name, through=start, since=now(self._database)))
-        return start
+        statement: Any = _INSERTS[connection.dialect.name](FANOUT).values(
+            name=route.name, through=start, since=now(self._database)
+        )
+        unless_there = (
+            statement.prefix_with("IGNORE") if connection.dialect.name == "mysql" else statement.on_conflict_do_nothing()
+        )
+        return start if connection.execute(unless_there).rowcount else None
 
     def _first(self, connection: Connection, start: str, through: int) -> int:
         first = select(func.min(EVENT.c.sequence))

@@ -24,7 +24,7 @@ async def a_quarter(story: Story) -> None:
     screen = story.screen
     screen.say("the bars of this demo are low, so that it fits in a minute: 80 % agreement with 80 % confidence")
     screen.check(f"in shadow, legacy answers all of {len(CROWD)} people", not await story.see_products(CROWD))
-    await _flip(story, QUARTER)
+    await _flip(story, QUARTER, "1")
     story.first_quarter = await story.see_products(CROWD)
     _check_share(story, story.first_quarter, 0.25)
     await story.watch()
@@ -64,11 +64,11 @@ async def to_the_top(story: Story) -> None:
     await story.deploy("3", GOOD)
     ended = await story.command("resume", ROUTE, "--reason", "build 3 has the header again")
     screen.check("build 3 is live, and a person has resumed", ended.code == 0)
-    await _flip(story, HALF)
+    await _flip(story, HALF, "3")
     half = await story.see_products(CROWD)
     _check_share(story, half, 0.5)
     screen.check("who was on modern before is there again", story.first_quarter <= half)
-    await _flip(story, Place(Stage.MODERN))
+    await _flip(story, Place(Stage.MODERN), "3")
     everybody = await story.see_products(CROWD)
     screen.check(f"modern serves all of {len(CROWD)} people", len(everybody) == len(CROWD))
     await story.watch()
@@ -94,9 +94,9 @@ async def the_journal(story: Story) -> None:
     await story.command("status")
 
 
-async def _flip(story: Story, to: Place) -> None:
+async def _flip(story: Story, to: Place, build: str) -> None:
     """Wait for the evidence, then flip."""
-    await story.evidence([Flip(ROUTE, story.place(ROUTE), to)], lambda: story.see_products(GUESTS))
+    await story.evidence([Flip(ROUTE, story.place(ROUTE), to)], lambda: story.see_products(GUESTS), build)
     weight = ("--weight", format_percent(to.weight)) if to.stage is Stage.CANARY else ()
     ended = await story.command("flip", ROUTE, str(to.stage), *weight)
     story.screen.check(f"{ROUTE} stands at {to}: the guard let it", ended.code == 0 and story.place(ROUTE) == to)

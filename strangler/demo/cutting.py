@@ -9,6 +9,7 @@ from strangler.demo.opening import WHOLE
 from strangler.demo.story import GUESTS, Story
 
 GROUP = "@orders"
+BUILD = "4"
 SOME = 15  # orders before the next thing happens
 
 
@@ -16,7 +17,7 @@ async def there(story: Story) -> None:
     """Rehearse it, then do it."""
     screen, buyers = story.screen, story.buyers
     screen.say("modern serves the reads of orders and customers; legacy still takes the writes, and owns their data")
-    await story.deploy("4", WHOLE)
+    await story.deploy(BUILD, WHOLE)
     await _evidence(story)
     ended = await story.command("cutover", GROUP, "--dry-run")
     screen.check("rehearsed: nothing stands against it, and nobody was held", ended.code == 0)
@@ -49,9 +50,9 @@ async def home(story: Story) -> None:
 
 
 async def _evidence(story: Story) -> None:
-    """Have people look at orders and customers until the guard lets all of the group pass."""
+    """Have people look at orders and customers until the guard lets all of the group pass, by what this build has answered."""
     flips = [Flip(name, story.place(name), Place(Stage.MODERN)) for name in proof.ROUTES]
-    await story.evidence(flips, lambda: people.see_orders(story.workspace.proxy_url, GUESTS))
+    await story.evidence(flips, lambda: people.see_orders(story.workspace.proxy_url, GUESTS), BUILD)
 
 
 async def _orders(story: Story, side: str) -> None:

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from strangler.config.load import load
-from strangler.control.evidence_for import judgements
+from strangler.control.evidence_for import Look, judgements
 from strangler.core.flip import Flip, Place, place_of
 from strangler.core.guard.verdict import Verdict
 from strangler.core.model import Config
@@ -103,19 +103,29 @@ class Story:
                 await asyncio.sleep(LOOK_SECONDS)
         return held
 
-    async def evidence(self, flips: Sequence[Flip], visit: Visit) -> None:
-        """Have people come until the guard lets it pass, or nobody waits any longer: then who asks is told what is missing."""
+    async def evidence(self, flips: Sequence[Flip], visit: Visit, build: str) -> None:
+        """Have people come until the guard lets it pass, or nobody waits any longer: then who asks is told what is missing.
+
+        Samples of an earlier build say nothing, and are what the guard goes by until `build` has answered.
+        """
         deadline, told = time.monotonic() + PATIENCE, False
         while time.monotonic() < deadline:
             await visit()
             found = await asyncio.to_thread(judgements, self.config(), flips)
-            if all(judgement.verdict is Verdict.PASS for judgement in found.values()):
+            passed = all(judgement.verdict is Verdict.PASS for judgement in found.values())
+            if passed and await asyncio.to_thread(self._builds, flips) == {build}:
                 return
             unmet = [unmet for judgement in found.values() for unmet in judgement.unmet]
             if unmet and not told:
                 self.screen.say(f"the guard wants more for {flips[0].after}: {unmet[0].condition}: {unmet[0].words}")
                 told = True
             await asyncio.sleep(LOOK_SECONDS)
+
+    def _builds(self, flips: Sequence[Flip]) -> set[str]:
+        """Of modern, that the guard goes by."""
+        moving, config = {flip.route for flip in flips}, self.config()
+        with Look(config, time.time()) as look:
+            return {look.evidence(route).version for route in config.routes if route.name in moving}
 
     async def see_products(self, who: list[str]) -> frozenset[str]:
         """Have people look at a product each; those whom modern served."""

@@ -104,8 +104,8 @@ class _Seat(asyncio.Protocol):
                 ours.close()
                 return
         self._frames, self._ended = Frames(), loop.create_future()
-        await loop.create_unix_connection(lambda: self, sock=ours)
         try:
+            await loop.create_unix_connection(lambda: self, sock=ours)
             await self._ended
         finally:
             self.kill()

@@ -70,7 +70,7 @@ async def status(serving: Serving) -> dict[str, Any]:
 async def at_rest(serving: Serving) -> dict[str, Any]:
     """What is said once every request is accounted for, nothing flows, and nothing changes any more."""
     last: dict[str, Any] = {}
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(3 * SECONDS):  # traffic is told by the last minute
         while True:
             ledger = (await ask(serving, "GET", "/api/ledger")).json()["total"]
             said = {name: value for name, value in (await status(serving)).items() if name not in OURS}

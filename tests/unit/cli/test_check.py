@@ -184,7 +184,7 @@ def test_what_cannot_be_asked_at_a_first_start_is_said_and_only_asked_for_writes
     (note,) = started()["notes"]
     assert note.startswith("who owns orders could not be read (database old: there is no file old.db")
     stand_at("shadow")
-    assert started()["notes"] == ()
+    assert not started()["notes"]
 
 
 def test_the_record_speaks_where_a_database_cannot(capsys, written: Path):
